@@ -1,0 +1,71 @@
+// RFC 8259 in place: the whole document validated in one pass, top-level members handed out as raw slices.
+//
+// No byte outside the given span is read. Iterative: depth costs bits, not stack. Lifetime: every view points into the
+// document. Thread rule: none, pure functions over caller's memory.
+#pragma once
+
+#include <axonpush/base/bytes.h>
+#include <axonpush/base/error.h>
+#include <axonpush/base/result.h>
+#include <axonpush/limits.h>
+
+namespace axonpush::inline v0::json {
+
+enum class Kind : std::uint8_t { absent, null, boolean, number, string, array, object };
+
+// A validated value as it stands in the document: a string with its quotes and escapes.
+struct Value {
+  std::string_view raw;
+  Kind kind = Kind::absent;
+
+  [[nodiscard]] explicit operator bool() const noexcept { return kind != Kind::absent; }
+  // A string without escapes, as it is; false otherwise (then `unescape` into scratch).
+  [[nodiscard]] bool plain_text(std::string_view& text) const noexcept;
+  // A string with its escapes undone into `scratch` (raw.size() bytes are enough); false when it is no string or does
+  // not fit. `text` views the document where nothing had to be undone, else the scratch.
+  [[nodiscard]] bool text(MutableBytes scratch, std::string_view& text) const noexcept;
+  [[nodiscard]] bool boolean(bool& value) const noexcept;
+  // Exact: false for a fraction, an exponent or what does not fit.
+  [[nodiscard]] bool integer(std::int64_t& value) const noexcept;
+  [[nodiscard]] bool unsigned_integer(std::uint64_t& value) const noexcept;
+  // Any number, correctly rounded.
+  [[nodiscard]] bool real(double& value) const noexcept;
+};
+
+struct Member {
+  std::string_view key;  // between the quotes, escapes not undone
+  Value value;
+  bool key_escaped = false;
+};
+
+struct Limits {
+  std::size_t bytes = limits::kJsonBytes;
+  std::size_t depth = limits::kJsonDepth;
+  std::size_t nodes = limits::kJsonNodes;
+};
+
+// Validates `document` (one value, nothing but white space around it); an Error (json_invalid, json_too_deep,
+// json_too_large, payload never quoted) with the offset otherwise. `root` is the value.
+[[nodiscard]] Error validate(Bytes document, const Limits& limits, Value& root) noexcept;
+
+// The same for a document that must be an object; its top-level members go into `members` in their order, up to the
+// span's size (`count` tells how many there are, which may be more).
+[[nodiscard]] Error read_object(Bytes document, const Limits& limits, std::span<Member> members,
+                                std::size_t& count) noexcept;
+
+// Walks the members of a validated object, or the elements of a validated array.
+class Cursor {
+ public:
+  explicit Cursor(const Value& container) noexcept;
+  // For an array `member.key` is empty. False at the end.
+  [[nodiscard]] bool next(Member& member) noexcept;
+
+ private:
+  std::string_view left_;
+  bool object_ = false;
+};
+
+// True when the key, escapes undone, equals `name` (plain ASCII).
+[[nodiscard]] bool key_equals(const Member& member, std::string_view name) noexcept;
+
+}  // namespace axonpush::inline v0::json

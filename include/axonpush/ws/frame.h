@@ -1,0 +1,104 @@
+// RFC 6455 frames: decoded in place, at any split; encoded with the header written backwards into headroom and the mask
+// applied in place or fused with a copy.
+//
+// Lifetime: the data of a step points into the bytes given to `next`. Thread rule: one decoder, one thread.
+#pragma once
+
+#include <axonpush/base/bytes.h>
+#include <axonpush/base/error.h>
+#include <axonpush/limits.h>
+
+namespace axonpush::inline v0::ws {
+
+enum class Opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+
+// Who reads: a client refuses masked frames, a server refuses unmasked ones (RFC 6455 5.1).
+enum class Role : std::uint8_t { client, server };
+
+// Which rule a frame broke; each has a row in a table: text, clause, close code.
+enum class Rule : std::uint8_t;
+
+struct DecoderOptions {
+  Role role = Role::client;
+  bool accept_text = false;  // MQTT is binary only ([MQTT-6.0.0-1]): text fails with 1003
+  std::uint64_t frame_payload_bytes_max = limits::kWsFramePayloadBytes;
+  std::uint64_t message_bytes_max = limits::kWsMessageBytes;  // 0: no sum is kept, the message is a byte stream
+  std::uint32_t fragment_count_max = limits::kWsFragmentCount;
+  std::uint32_t empty_frames_in_a_row_max = limits::kWsEmptyFramesInARow;
+};
+
+class FrameDecoder {
+ public:
+  enum class Kind : std::uint8_t {
+    need_more,  // nothing (more) to take from the input
+    data,       // `payload`: the next bytes of the message, unmasked in place; text has been checked so far
+    ping,       // `payload`: up to 125 bytes
+    pong,
+    close,      // `close_code` (1005 when absent), `payload`: the reason. Nothing after it counts.
+    error,      // sticks; `rule` says why, close_code_of(rule) what to fail the connection with
+  };
+  struct Step {
+    Kind kind = Kind::need_more;
+    Rule rule{};
+    bool text = false;         // data: of a text message
+    bool message_end = false;  // data: the message ends with this payload (which may be empty)
+    std::uint16_t close_code = 0;
+    std::size_t consumed = 0;  // bytes of the input that are done with: header and payload
+    std::size_t need = 0;      // need_more: bytes the next step needs in all, at least
+    MutableBytes payload;      // lies within the consumed bytes
+  };
+
+  FrameDecoder() noexcept = default;
+  explicit FrameDecoder(const DecoderOptions& options) noexcept : options_(options) {}
+
+  // Takes the next step from the front of `input`: at most one frame header and what is there of its payload (control
+  // frames come whole). Call again with the rest until need_more.
+  [[nodiscard]] Step next(MutableBytes input) noexcept;
+
+ private:
+  DecoderOptions options_;
+  std::uint64_t payload_left_ = 0;
+  std::uint64_t message_bytes_ = 0;
+  std::uint32_t fragments_ = 0;
+  std::uint32_t empty_frames_ = 0;
+  std::uint8_t mask_[4] = {};
+  std::uint8_t mask_at_ = 0;
+  std::uint8_t utf8_state_ = 0;
+  Rule failed_{};
+  bool in_payload_ = false;
+  bool in_message_ = false;
+  bool text_ = false;
+  bool final_ = false;
+  bool closed_ = false;
+};
+
+[[nodiscard]] std::string_view text_of(Rule rule) noexcept;
+[[nodiscard]] std::string_view clause_of(Rule rule) noexcept;
+[[nodiscard]] std::uint16_t close_code_of(Rule rule) noexcept;
+[[nodiscard]] Error error_of(Rule rule) noexcept;
+
+// RFC 6455 7.4: may this code stand in a Close frame?
+[[nodiscard]] bool close_code_valid(std::uint16_t code) noexcept;
+
+// The size of the header that `payload_bytes` needs, the mask key included when `masked`.
+[[nodiscard]] constexpr std::size_t header_size(std::uint64_t payload_bytes, bool masked) noexcept {
+  return (payload_bytes < 126 ? 2U : payload_bytes < 65'536 ? 4U : 10U) + (masked ? 4U : 0U);
+}
+
+// Writes the header of an unfragmented frame into the bytes that end at `end` (kWsHeaderBytes are there) and answers how
+// many it took. A client passes the mask key, a server nullptr.
+[[nodiscard]] std::size_t header_backwards(std::uint8_t* end, Opcode opcode, std::uint64_t payload_bytes,
+                                           const std::uint8_t* mask_key) noexcept;
+
+// A whole frame to the front of `into`: header, then the payload copied and masked. 0 when it does not fit.
+[[nodiscard]] std::size_t encode_frame(MutableBytes into, Opcode opcode, Bytes payload,
+                                       const std::uint8_t* mask_key) noexcept;
+// The payload of a Close frame: code and reason (cut at 123 bytes, at a character's border). Answers its size.
+[[nodiscard]] std::size_t close_payload(MutableBytes into, std::uint16_t code, std::string_view reason) noexcept;
+
+// XOR with the four-byte key, repeated from its byte `phase` on (RFC 6455 5.3). `mask_copy` reads `from` and writes
+// `into` in one pass; the two do not overlap.
+void mask_in_place(MutableBytes data, const std::uint8_t* mask_key, unsigned phase = 0) noexcept;
+void mask_copy(std::uint8_t* into, Bytes from, const std::uint8_t* mask_key, unsigned phase = 0) noexcept;
+
+}  // namespace axonpush::inline v0::ws

@@ -1,0 +1,14 @@
+// axonpush decode ws: see the usage below.
+#include <cstdio>
+
+#include "tool/command.h"
+
+namespace axonpush::tool {
+
+int decode_ws(Arguments arguments) {
+  static_cast<void>(arguments);
+  std::fputs("axonpush: decode ws stands in a later change\n", stderr);
+  return 1;
+}
+
+}  // namespace axonpush::tool

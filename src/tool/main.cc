@@ -1,0 +1,47 @@
+// axonpush COMMAND ...: finds the command and runs it.
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include "tool/command.h"
+
+namespace {
+
+using axonpush::tool::Arguments;
+
+struct Command {
+  std::string_view name;
+  const char* summary;
+  int (*run)(Arguments);
+};
+
+constexpr Command kCommands[] = {
+    {"decode", "decode mqtt | ws | http | json: judge and print what was on the wire", axonpush::tool::decode},
+};
+
+void print_usage(FILE* into) {
+  std::fprintf(into, "usage: axonpush COMMAND [options]   (axonpush COMMAND --help tells more)\n\n");
+  for (const Command& command : kCommands) {
+    std::fprintf(into, "  %-8.*s  %s\n", static_cast<int>(command.name.size()), command.name.data(), command.summary);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (words.empty()) {
+    print_usage(stderr);
+    return 2;
+  }
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    print_usage(stdout);
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == words[0]) return command.run(Arguments(words).subspan(1));
+  }
+  std::fprintf(stderr, "axonpush: there is no command '%.*s'; see axonpush --help\n", static_cast<int>(words[0].size()),
+               words[0].data());
+  return 2;
+}

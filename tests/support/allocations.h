@@ -1,0 +1,25 @@
+// Counts allocations of the whole program and can make the k-th one fail: the standard's replaceable operator new is the
+// seam, so the library needs no hook.
+#pragma once
+
+#include <cstdint>
+
+namespace axonpush::test {
+
+// Allocations made so far by this thread through operator new, all forms.
+[[nodiscard]] std::uint64_t allocation_count();
+
+// While one lives, the nothrow operator new of this thread answers nullptr: for the k-th call (1 is the next), or from
+// the k-th on.
+class FailAllocations {
+ public:
+  enum class Mode { once, from_then_on };
+  FailAllocations(std::uint64_t kth, Mode mode);
+  ~FailAllocations();
+  FailAllocations(const FailAllocations&) = delete;
+  FailAllocations& operator=(const FailAllocations&) = delete;
+  // True when at least one allocation was refused.
+  [[nodiscard]] bool fired() const;
+};
+
+}  // namespace axonpush::test
