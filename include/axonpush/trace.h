@@ -1,0 +1,64 @@
+// Typed records of what a client does, for a flight recorder or a log of the host's own. The library itself logs nothing.
+//
+// Records hold numbers and enumerators only: no peer's text, no secret, no payload. Thread rule: the sink is called on the
+// loop's thread, with no lock held, and must not call back into the client.
+#pragma once
+
+#include <axonpush/base/error.h>
+#include <axonpush/base/time.h>
+
+namespace axonpush::inline v0 {
+
+enum class TraceKind : std::uint8_t {
+  fetch_started,
+  fetch_done,       // number: HTTP status
+  fetch_failed,
+  dial_started,     // connection
+  transport_open,
+  upgraded,         // the WebSocket handshake is done
+  packet_in,        // number: MQTT packet type; size
+  packet_out,
+  state,            // number: ConnectionState
+  swap_step,        // number: RefreshPhase
+  active,           // this connection is the active one from now on
+  retired,
+  lost,
+  closed,
+  error,
+};
+[[nodiscard]] std::string_view name_of(TraceKind kind) noexcept;
+
+struct TraceRecord {
+  Instant at;
+  std::uint64_t connection = 0;
+  std::uint32_t number = 0;
+  std::uint32_t size = 0;
+  TraceKind kind = TraceKind::error;
+  Errc error = Errc::none;
+};
+
+class TraceSink {
+ public:
+  virtual void record(const TraceRecord& record) noexcept = 0;
+
+ protected:
+  ~TraceSink() = default;
+};
+
+// The last N records, in place. A host keeps one, hands it to the client, and dumps it when something went wrong.
+class FlightRecorder final : public TraceSink {
+ public:
+  static constexpr std::size_t kCapacity = 512;
+  void record(const TraceRecord& record) noexcept override;
+  [[nodiscard]] std::size_t size() const noexcept { return total_ < kCapacity ? total_ : kCapacity; }
+  // 0 is the oldest that is still there.
+  [[nodiscard]] const TraceRecord& operator[](std::size_t index) const noexcept;
+  // One JSON object, without a line's end; answers the bytes written, 0 when it does not fit.
+  static std::size_t format_json(const TraceRecord& record, std::span<char> into) noexcept;
+
+ private:
+  std::size_t total_ = 0;
+  TraceRecord records_[kCapacity];
+};
+
+}  // namespace axonpush::inline v0
