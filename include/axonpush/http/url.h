@@ -8,18 +8,27 @@
 
 namespace axonpush::inline v0::http {
 
-enum class Scheme : std::uint8_t { https, wss, http, ws };
+enum class Scheme : std::uint8_t {
+  https,
+  wss,
+  http,
+  ws
+};
 
-enum class HostKind : std::uint8_t { name, ipv4, ipv6 };
+enum class HostKind : std::uint8_t {
+  name,
+  ipv4,
+  ipv6
+};
 
 struct Url {
   Scheme scheme = Scheme::https;
   HostKind host_kind = HostKind::name;
-  std::uint16_t port = 0;        // the scheme's default when the text names none
-  std::string_view host;         // without brackets; case as given; a trailing dot is kept
-  std::string_view path_query;   // byte for byte as given; "/" when the text has none
-  std::string_view path;         // the path alone
-  std::string_view query;        // without '?'; empty when there is none
+  std::uint16_t port = 0;       // the scheme's default when the text names none
+  std::string_view host;        // without brackets; case as given; a trailing dot is kept
+  std::string_view path_query;  // byte for byte as given; "/" when the text has none
+  std::string_view path;        // the path alone
+  std::string_view query;       // without '?'; empty when there is none
   [[nodiscard]] bool secure() const noexcept { return scheme == Scheme::https || scheme == Scheme::wss; }
   // The port does not go into the Host header when it is the scheme's own (RFC 9110 7.2).
   [[nodiscard]] bool default_port() const noexcept { return port == (secure() ? 443 : 80); }
