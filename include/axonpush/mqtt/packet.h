@@ -127,6 +127,7 @@ struct Decoded {
 // Reads one packet from the front of `input`. Never reads past it. `packet` is written only on done.
 [[nodiscard]] Decoded decode(Bytes input, const DecodeOptions& options, Packet& packet) noexcept;
 
+using axonpush::text_of;  // of bytes, which the next one would hide
 // What a broken rule means: static text, the clause, the reason code a DISCONNECT would carry (0x81, 0x82, 0x95 ...).
 [[nodiscard]] std::string_view text_of(Rule rule) noexcept;
 [[nodiscard]] std::string_view clause_of(Rule rule) noexcept;
@@ -136,8 +137,17 @@ struct Decoded {
 
 // --- Encoding --------------------------------------------------------------------------------------------------------
 // Each writes one whole packet to the front of `into` and answers its size, or 0 when it does not fit (sizes are told
-// beforehand by the `encoded_size` functions) or when a string is over 65,535 bytes (MQTT 5 1.5.4). Properties are given as the raw
-// bytes a PropertyWriter wrote.
+// beforehand by the `encoded_size` functions), when a string is over 65,535 bytes (MQTT 5 1.5.4) or the packet over
+// 268,435,455. Properties are the raw bytes a PropertyWriter wrote; a Topic Alias goes there, the member topic_alias is
+// for reading. What is written is what was given: whether a packet with such values is legal is the caller's to know.
+[[nodiscard]] std::size_t encoded_size(const Connect& connect) noexcept;
+[[nodiscard]] std::size_t encoded_size(const Connack& connack) noexcept;
+[[nodiscard]] std::size_t encoded_size(const Publish& publish) noexcept;
+[[nodiscard]] std::size_t encoded_size(const Ack& ack) noexcept;
+[[nodiscard]] std::size_t encoded_size(const ReasonList& reasons) noexcept;
+[[nodiscard]] std::size_t encoded_size(const Notice& notice) noexcept;
+[[nodiscard]] std::size_t encoded_size(Bytes properties, std::span<const SubscriptionRequest> requests) noexcept;
+[[nodiscard]] std::size_t encoded_size(Bytes properties, std::span<const std::string_view> topic_filters) noexcept;
 [[nodiscard]] std::size_t encode_connect(MutableBytes into, const Connect& connect) noexcept;
 [[nodiscard]] std::size_t encode_connack(MutableBytes into, const Connack& connack) noexcept;
 [[nodiscard]] std::size_t encode_publish(MutableBytes into, const Publish& publish) noexcept;

@@ -39,22 +39,33 @@ enum class Property : std::uint8_t {
   shared_subscription_available = 0x2A,
 };
 
-enum class PropertyType : std::uint8_t { byte, two_byte, four_byte, variable_byte, utf8_string, utf8_pair, binary };
+enum class PropertyType : std::uint8_t {
+  byte,
+  two_byte,
+  four_byte,
+  variable_byte,
+  utf8_string,
+  utf8_pair,
+  binary
+};
 
 // "Session Expiry Interval": the specification's spelling; "session_expiry_interval": the snake-case key of tools.
 [[nodiscard]] std::string_view name_of(Property property) noexcept;
 [[nodiscard]] std::string_view key_of(Property property) noexcept;
 [[nodiscard]] PropertyType type_of(Property property) noexcept;
 // MQTT 5 table 2-4. `will` asks about the Will Properties of CONNECT.
-enum class PropertyHome : std::uint8_t { packet, will };
+enum class PropertyHome : std::uint8_t {
+  packet,
+  will
+};
 [[nodiscard]] bool property_allowed(PacketType type, PropertyHome home, Property property) noexcept;
 
 // One property as it stands in the packet. Which member counts is told by type_of(id).
 struct PropertyValue {
   Property id{};
-  std::uint32_t integer = 0;    // byte, two_byte, four_byte, variable_byte
-  Bytes bytes;                  // utf8_string, binary, and the value of a utf8_pair
-  Bytes name;                   // the name of a utf8_pair
+  std::uint32_t integer = 0;  // byte, two_byte, four_byte, variable_byte
+  Bytes bytes;                // utf8_string, binary, and the value of a utf8_pair
+  Bytes name;                 // the name of a utf8_pair
 };
 
 class Properties {
@@ -89,6 +100,11 @@ class Properties {
   std::uint64_t present_ = 0;
 };
 
+// The decoder's check by itself, for raw properties of another origin: may `sender` put all of `raw` there? On true,
+// `properties` is a view into `raw`.
+[[nodiscard]] bool validate_properties(PacketType type, PropertyHome home, Sender sender, Bytes raw,
+                                       Properties& properties) noexcept;
+
 // Appends properties to a caller's buffer; the length in front is written by the packet's encoder. Once something did
 // not fit, ok() stays false.
 class PropertyWriter {
@@ -100,10 +116,16 @@ class PropertyWriter {
   void pair(std::string_view name, std::string_view value) noexcept;  // User Property
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] Bytes written() const noexcept { return into_.first(size_); }
+  // The same with the index that Properties wants, for a packet's `properties` member.
+  [[nodiscard]] Properties properties() const noexcept { return Properties(written(), present_); }
 
  private:
+  // Room for the identifier, which is written, and `size` bytes behind it; nullptr when it does not fit.
+  [[nodiscard]] std::uint8_t* reserve(Property property, std::size_t size) noexcept;
+
   MutableBytes into_;
   std::size_t size_ = 0;
+  std::uint64_t present_ = 0;
   bool ok_ = true;
 };
 
