@@ -21,7 +21,7 @@ namespace axonpush::inline v0::mqtt {
 
 // What CONNACK (or its absence of a property) allows us: MQTT 5 3.2.2.3, defaults as the specification gives them.
 struct ServerLimits {
-  std::uint32_t session_expiry_interval = 0;  // seconds; the server's word wins ([MQTT-3.2.2-24])
+  std::uint32_t session_expiry_interval = 0;  // seconds; the server's word wins (MQTT 5 3.2.2.3.2)
   std::uint32_t maximum_packet_size = limits::kMqttRemainingLength + limits::kMqttFixedHeaderBytes;
   std::uint16_t receive_maximum = 65'535;
   std::uint16_t topic_alias_maximum = 0;
@@ -76,10 +76,9 @@ struct Verdict {
   };
   Kind kind = Kind::ignored;
   ReasonCode reason = ReasonCode::success;
-  ReasonCode close_with =
-      ReasonCode::success;      // what DISCONNECT carries. Not connected(): none is sent ([MQTT-3.14.0-1])
-  bool redelivered = false;     // publish: DUP 1, or an id that is still unanswered
-  std::uint16_t packet_id = 0;  // publish (0 at QoS 0), publish_complete and the send_ kinds
+  ReasonCode close_with = ReasonCode::success;  // what DISCONNECT carries. Not connected(): none is sent
+  bool redelivered = false;                     // publish: DUP 1, or an id that is still unanswered
+  std::uint16_t packet_id = 0;                  // publish (0 at QoS 0), publish_complete and the send_ kinds
   std::uint32_t token = 0;
   std::string_view topic;  // publish: lives as long as the packet's bytes and until the next call on this session
   Error error;
@@ -149,6 +148,9 @@ class Session {
                                                       Instant now) noexcept;
   [[nodiscard]] Result<std::uint16_t> begin_unsubscribe(std::uint32_t token, std::uint8_t filter_count,
                                                         Instant now) noexcept;
+  // The packet of that begin_* was not written and will not be (no memory; over the Maximum Packet Size of a new
+  // connection): the id is free, the token is the caller's to end. Ids that are not in flight are ignored.
+  void cancel(std::uint16_t packet_id) noexcept;
   // How many more PUBLISH packets above QoS 0 may go out now: min(server's Receive Maximum, 100) less those in flight
   // ([MQTT-3.3.4-7], [MQTT-4.9.0-2]); 0 while old ones wait to be sent again, which go first ([MQTT-4.6.0-1]).
   [[nodiscard]] std::uint16_t publish_quota() const noexcept;
@@ -234,7 +236,8 @@ class Session {
     std::uint32_t token = 0;
     [[nodiscard]] Error error() const noexcept;  // keepalive_timeout, ack_timeout; none for the first two kinds
   };
-  // One thing at a time: call until `nothing`. Each timeout is told once; the operation stays in flight.
+  // One thing at a time: call until `nothing`, after what has been read was judged. Each timeout is told once;
+  // the operation stays in flight, is never sent again on this connection, and ends as it would have without it.
   [[nodiscard]] Due on_deadline(Instant now) noexcept;
   // The keep alive in force; our own 60 s when the server turned it off (M-41). For the write stall of R-56.
   [[nodiscard]] Duration liveness_interval() const noexcept;
@@ -250,7 +253,11 @@ class Session {
   };
 
   [[nodiscard]] Verdict on_publish(const Publish& publish) noexcept;
-  [[nodiscard]] Verdict on_publish_qos_2(const Publish& publish, Verdict verdict) noexcept;
+  // What an incoming id at QoS 1 and 2 means; `violation` stays null when all is well.
+  [[nodiscard]] Verdict::Kind admit_qos_1(const Publish& publish, bool& redelivered,
+                                          const detail::Violation*& violation) noexcept;
+  [[nodiscard]] Verdict::Kind admit_qos_2(const Publish& publish, bool& redelivered,
+                                          const detail::Violation*& violation) noexcept;
   [[nodiscard]] Verdict on_connack(const Connack& connack, Instant now) noexcept;
   [[nodiscard]] Verdict on_puback(const Ack& ack) noexcept;
   [[nodiscard]] Verdict on_pubrec(const Ack& ack, Instant now) noexcept;
@@ -258,21 +265,29 @@ class Session {
   [[nodiscard]] Verdict on_pubcomp(const Ack& ack) noexcept;
   [[nodiscard]] Verdict on_reasons(const ReasonList& reasons, detail::FlightKind kind) noexcept;
   [[nodiscard]] Verdict on_disconnect(const Notice& notice) noexcept;
-  [[nodiscard]] Verdict on_other(const Packet& packet, Instant now) noexcept;
+  [[nodiscard]] Verdict on_pingresp() noexcept;
+  [[nodiscard]] Verdict dispatch(const Packet& packet, Instant now) noexcept;
   [[nodiscard]] Verdict complete(detail::Flight& flight, Verdict::Kind kind, ReasonCode reason) noexcept;
-  struct Violation;
-  [[nodiscard]] Verdict fail(const Violation& violation) noexcept;
-  [[nodiscard]] const Violation* resolve_alias(const Publish& publish, std::string_view& topic) noexcept;
-  [[nodiscard]] const Violation* wrong_connack(const Connack& connack) const noexcept;
+  [[nodiscard]] Verdict answer(Verdict::Kind kind, std::uint16_t packet_id, ReasonCode reason) const noexcept;
+  [[nodiscard]] Verdict fail(const detail::Violation& violation) noexcept;
+  [[nodiscard]] const detail::Violation* resolve_alias(const Publish& publish, std::string_view& topic) noexcept;
+  [[nodiscard]] const detail::Violation* wrong_connack(const Connack& connack) const noexcept;
   void read_limits(const Properties& properties) noexcept;
 
   [[nodiscard]] Result<std::uint16_t> begin_request(detail::FlightKind kind, std::uint32_t token,
                                                     std::uint8_t filter_count, Qos highest, Instant now) noexcept;
   void set_terms(const ClientTerms& terms) noexcept;
-  void start_resends() noexcept;
+  void end_connection() noexcept;
+  void resume() noexcept;
   void forget_publishes() noexcept;
+  void settle_given_up() noexcept;
+  void mark_sent(detail::Flight& flight, Instant now) noexcept;
+  [[nodiscard]] std::uint16_t send_window() const noexcept;
+  [[nodiscard]] detail::Flight* find_publish(std::uint16_t packet_id) noexcept {
+    return publishes_given_up_ ? nullptr : flights_.find(packet_id);
+  }
   [[nodiscard]] Instant ping_due() const noexcept;
-  [[nodiscard]] Instant silence_due() const noexcept;
+  [[nodiscard]] Instant reply_due() const noexcept;
   [[nodiscard]] Instant ack_due(detail::FlightList list, Duration wait) const noexcept;
   [[nodiscard]] bool report_overdue(detail::FlightList list, Duration wait, Instant now, std::uint32_t& token) noexcept;
 
@@ -280,7 +295,7 @@ class Session {
   Phase phase_ = Phase::idle;
   bool connected_ = false;           // CONNACK was accepted on this connection
   bool reply_awaited_ = false;       // PINGREQ is out and no byte came since
-  bool publishes_given_up_ = false;  // the publishes of the table are for take_unanswered
+  bool publishes_given_up_ = false;  // the publishes of the table, at least one, are for take_unanswered
   bool requests_given_up_ = false;   // and so are the requests
   bool session_resumed_ = false;
   bool session_known_ = false;  // a CONNACK was accepted: session_expiry_seconds_ is the server's

@@ -10,6 +10,8 @@
 
 namespace axonpush::inline v0::mqtt::detail {
 
+struct Violation;  // a broken rule; src/mqtt/session_violations.h has them all
+
 // What waits for an answer of the server. A packet id lives in slot id mod kSlotCount and nowhere else: so an id is
 // found by one index, and two operations in flight can never share one ([MQTT-2.2.1-3], [MQTT-2.2.1-6]).
 enum class FlightKind : std::uint8_t {
@@ -34,7 +36,7 @@ struct Flight {
   Qos qos = Qos::at_most_once;  // of a PUBLISH, or the highest one a SUBSCRIBE asked for
   std::uint8_t filter_count = 0;
   bool counted = false;       // a PUBLISH of this connection: it holds one unit of the send quota (MQTT 5 4.9)
-  std::uint8_t previous = 0;  // neighbours in the list; kFlightEnd at its ends
+  std::uint8_t previous = 0;  // neighbours in the list; FlightTable::kEnd at its ends
   std::uint8_t next = 0;
 };
 
@@ -51,8 +53,8 @@ class FlightTable {
   }
   // The next id that is free, its slot taken and put at its list's tail; 0 when no slot is free.
   [[nodiscard]] std::uint16_t take(FlightKind kind, FlightList list) noexcept;
-  // A copy of `flight` under its own id, at the tail of its list. Its slot is free.
-  void insert(const Flight& flight) noexcept;
+  // A copy of `flight` under its own id, at the tail of its list. False when its slot holds another.
+  [[nodiscard]] bool insert(const Flight& flight) noexcept;
   void remove(Flight& flight) noexcept;
   // To the tail of another list.
   void move(Flight& flight, FlightList list) noexcept;
@@ -118,6 +120,8 @@ class InboundTable {
   void clear() noexcept;
   // What survives a connection: QoS 2 ids, all of them `received` and none counted.
   void keep_session_state() noexcept;
+  // The session state of `other` moves here, as far as there is room; `other` is empty of it afterwards.
+  void take_session_state(InboundTable& other) noexcept;
 
  private:
   [[nodiscard]] static std::size_t distance(std::size_t slot, std::uint16_t packet_id) noexcept {
