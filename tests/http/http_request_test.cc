@@ -1,0 +1,281 @@
+// The server's half, and both writers.
+#include "http_harness.h"
+
+namespace axonpush::http::test {
+namespace {
+
+struct Row {
+  std::string input;
+  std::string outcome;  // "METHOD target|BODY|REST BYTES", or the name of the error
+  RequestContext context = {};
+};
+
+std::string outcome_of(const EventLog& log, std::size_t input_size) {
+  if (log.error != Errc::none) return std::string(name_of(log.error));
+  const std::size_t end = log.head.find(" 1.");
+  return log.head.substr(5, end - 5) + "|" + log.body + "|" + std::to_string(input_size - log.size);
+}
+
+void check(std::span<const Row> rows) {
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.input.substr(0, 200));
+    const EventLog log = check_everywhere<RequestDecoder>(row.input, row.context);
+    EXPECT_EQ(outcome_of(log, row.input.size()), row.outcome) << log.text();
+  }
+}
+
+TEST(HttpRequest, RequestLine) {  // RFC 9112 3
+  const std::string host = " HTTP/1.1\r\nHost: a\r\n\r\n";
+  const Row rows[] = {
+      {"GET /" + host, "GET /||0"},
+      {"GET /mqtt?x-amz-customauthorizer-name=a" + host, "GET /mqtt?x-amz-customauthorizer-name=a||0"},
+      {"\r\nGET /" + host + "\x81\x05", "GET /||2"},
+      {"OPTIONS *" + host, "OPTIONS *||0"},
+      {"M-SEARCH http://a/b" + host, "M-SEARCH http://a/b||0"},
+      {"GET / HTTP/1.0\r\n\r\n", "GET /||0"},
+      {" GET /" + host, "http_malformed"},
+      {"GET  /" + host, "http_malformed"},
+      {"GET / " + host, "http_malformed"},
+      {"GET\t/" + host, "http_malformed"},
+      {"G(T /" + host, "http_malformed"},
+      {"GET /a b" + host, "http_malformed"},
+      {"GET /\xc3\xa4" + host, "http_malformed"},
+      {"GET /\x7f" + host, "http_malformed"},
+      {"GET /\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / http/1.1\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.11\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.1\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", "http_malformed"},
+      {"GET /", "http_truncated"},
+      {"", "http_truncated"},
+  };
+  check(rows);
+}
+
+TEST(HttpRequest, LineLimit) {
+  const std::string rest = " HTTP/1.1\r\nHost: a\r\n\r\n";
+  const auto error_of = [](const std::string& input) {
+    return check_everywhere<RequestDecoder>(input, RequestContext{}).error;
+  };
+  EXPECT_EQ(error_of("GET /" + std::string(8'192 - 5, 'x') + rest), Errc::none);
+  EXPECT_EQ(error_of("GET /" + std::string(8'192 - 4, 'x') + rest), Errc::http_too_large);
+  EXPECT_EQ(error_of(std::string(8'192, 'x') + " /" + rest), Errc::http_too_large);
+  EXPECT_EQ(error_of(std::string(8'193, 'x')), Errc::http_too_large);
+  RequestContext context;
+  context.limits.head_bytes = 40;
+  EXPECT_EQ(check_everywhere<RequestDecoder>("GET /0123456789" + rest, context).error, Errc::none);
+  EXPECT_EQ(check_everywhere<RequestDecoder>("\r\nGET /0123456789" + rest, context).error, Errc::none);
+  EXPECT_EQ(check_everywhere<RequestDecoder>("GET /0123456789abcd" + rest, context).error, Errc::http_too_large);
+  EXPECT_EQ(check_everywhere<RequestDecoder>("\r\n\r\n\r\nGET /0123456789" + rest, context).error,
+            Errc::http_too_large);
+}
+
+TEST(HttpRequest, HostIsRequiredOnce) {  // RFC 9112 3.2
+  const Row rows[] = {
+      {"GET / HTTP/1.1\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.1\r\nhost:\r\n\r\n", "GET /||0"},
+      {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.1\r\n\r\n", "GET /||0", {.limits = {}, .require_host = false}},
+  };
+  check(rows);
+}
+
+TEST(HttpRequest, Bodies) {  // RFC 9112 6.3
+  const auto with = [](const std::string& fields, const std::string& body) {
+    return "POST /auth HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n" + body;
+  };
+  const Row rows[] = {
+      {with("", "more"), "POST /auth||4"},
+      {with("Content-Length: 0\r\n", ""), "POST /auth||0"},
+      {with("Content-Length: 4\r\n", "bodymore"), "POST /auth|body|4"},
+      {with("Content-Length: 5\r\n", "body"), "http_truncated"},
+      {with("Transfer-Encoding: chunked\r\n", "4\r\nbody\r\n0\r\n\r\nmore"), "POST /auth|body|4"},
+      {with("Transfer-Encoding: chunked\r\n", "4\r\nbody\r\n0\r\n"), "http_truncated"},
+      {with("Transfer-Encoding: gzip, chunked\r\n", ""), "http_malformed"},
+      {with("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", ""), "http_malformed"},
+      {with("Content-Length: 4\r\nContent-Length: 5\r\n", ""), "http_malformed"},
+      {with("Content-Length: 65537\r\n", ""), "http_too_large"},
+  };
+  check(rows);
+}
+
+TEST(HttpRequest, ACopyHasTheHead) {
+  const std::string_view input = "POST /a HTTP/1.1\r\nHost: b\r\nContent-Length: 2\r\n\r\nok";
+  RequestDecoder copy;
+  Step step;
+  {
+    RequestDecoder original;
+    step = original.next(bytes_of(input));
+    ASSERT_EQ(step.kind, StepKind::head);
+    copy = original;
+  }
+  EXPECT_EQ(copy.head().find("HOST"), "b");
+  EXPECT_EQ(copy.head().method, "POST");
+  EXPECT_EQ(text_of(copy.next(bytes_of(input).subspan(step.consumed)).data), "ok");
+}
+
+TEST(HttpRequestWriter, WritesWhatTheDecoderReads) {
+  std::uint8_t buffer[512];
+  RequestWriter writer(buffer);
+  writer.start("POST", "/auth/iot-credentials");
+  writer.header("Host", "api.example:8443");
+  writer.header("X-API-Key", "ak_!~");
+  writer.header("Authorization", "Bearer a.b.c");
+  writer.header("Content-Length", "0");
+  writer.finish();
+  ASSERT_TRUE(writer.ok());
+  EXPECT_EQ(text_of(writer.written()),
+            "POST /auth/iot-credentials HTTP/1.1\r\nHost: api.example:8443\r\nX-API-Key: ak_!~\r\n"
+            "Authorization: Bearer a.b.c\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(check_everywhere<RequestDecoder>(text_of(writer.written()), RequestContext{}).error, Errc::none);
+}
+
+struct Attempt {
+  const char* what;
+  void (*write)(RequestWriter&);
+  Errc error;
+};
+
+TEST(HttpRequestWriter, RefusesWhatWouldInject) {  // T-15, T-16
+  const Attempt attempts[] = {
+      {"CR in a value", [](RequestWriter& w) { w.header("A", "b\rc"); }, Errc::header_invalid},
+      {"LF in a value", [](RequestWriter& w) { w.header("A", "b\nEvil: 1"); }, Errc::header_invalid},
+      {"CRLF in a value", [](RequestWriter& w) { w.header("A", "b\r\n\r\nGET / HTTP/1.1"); }, Errc::header_invalid},
+      {"NUL in a value", [](RequestWriter& w) { w.header("A", std::string_view("b\0c", 3)); }, Errc::header_invalid},
+      {"tab in a value", [](RequestWriter& w) { w.header("A", "b\tc"); }, Errc::header_invalid},
+      {"not ASCII", [](RequestWriter& w) { w.header("A", "\xc3\xa4"); }, Errc::header_invalid},
+      {"DEL", [](RequestWriter& w) { w.header("A", "\x7f"); }, Errc::header_invalid},
+      {"leading space", [](RequestWriter& w) { w.header("A", " b"); }, Errc::header_invalid},
+      {"trailing space", [](RequestWriter& w) { w.header("A", "b "); }, Errc::header_invalid},
+      {"empty value", [](RequestWriter& w) { w.header("A", ""); }, Errc::header_invalid},
+      {"no name", [](RequestWriter& w) { w.header("", "b"); }, Errc::header_invalid},
+      {"colon in a name", [](RequestWriter& w) { w.header("A:", "b"); }, Errc::header_invalid},
+      {"space in a name", [](RequestWriter& w) { w.header("A b", "c"); }, Errc::header_invalid},
+      {"CRLF in a name", [](RequestWriter& w) { w.header("A\r\nB", "c"); }, Errc::header_invalid},
+      {"second Host", [](RequestWriter& w) { w.header("hOST", "b"); }, Errc::header_invalid},
+      {"second length",
+       [](RequestWriter& w) {
+         w.header("Content-Length", "0");
+         w.header("content-length", "5");
+       },
+       Errc::header_invalid},
+      {"two framings",
+       [](RequestWriter& w) {
+         w.header("Content-Length", "0");
+         w.header("Transfer-Encoding", "chunked");
+       },
+       Errc::header_invalid},
+      {"second start", [](RequestWriter& w) { w.start("GET", "/"); }, Errc::invalid_argument},
+      {"field behind the end",
+       [](RequestWriter& w) {
+         w.finish();
+         w.header("A", "b");
+       },
+       Errc::invalid_argument},
+  };
+  for (const Attempt& attempt : attempts) {
+    SCOPED_TRACE(attempt.what);
+    std::uint8_t buffer[512];
+    RequestWriter writer(buffer);
+    writer.start("GET", "/");
+    writer.header("Host", "a");
+    attempt.write(writer);
+    EXPECT_FALSE(writer.ok());
+    EXPECT_EQ(writer.error().code(), attempt.error);
+    // It sticks, and there is nothing to send.
+    writer.header("C", "d");
+    writer.finish();
+    EXPECT_FALSE(writer.ok());
+    EXPECT_EQ(writer.error().code(), attempt.error);
+    EXPECT_TRUE(writer.written().empty());
+  }
+}
+
+TEST(HttpRequestWriter, RefusesBadStarts) {
+  struct Start {
+    std::string method;
+    std::string target;
+  };
+  const Start starts[] = {
+      {"", "/"},      {"G T", "/"},         {"GET\r\n", "/"},      {"GET", ""},
+      {"GET", "a"},   {"GET", "/a b"},      {"GET", "/a\r\nb: c"}, {"GET", "/#a"},
+      {"GET", "/\t"}, {"GET", "/\xc3\xa4"}, {"GET", "*"},          {"GET", "/" + std::string(8'192, 'x')}};
+  for (const Start& start : starts) {
+    std::vector<std::uint8_t> buffer(16 * 1024);
+    RequestWriter writer(buffer);
+    writer.start(start.method, start.target);
+    EXPECT_FALSE(writer.ok()) << start.method << ' ' << start.target;
+    EXPECT_TRUE(writer.written().empty());
+  }
+  std::uint8_t buffer[64];
+  RequestWriter headless(buffer);
+  headless.header("A", "b");
+  EXPECT_EQ(headless.error().code(), Errc::invalid_argument);
+  RequestWriter hostless(buffer);
+  hostless.start("GET", "/");
+  hostless.finish();
+  EXPECT_EQ(hostless.error().code(), Errc::invalid_argument);  // RFC 9112 3.2
+}
+
+TEST(HttpRequestWriter, NeverWritesPastItsBuffer) {
+  const std::string_view whole = "GET /abc HTTP/1.1\r\nHost: a\r\nB: c\r\n\r\n";
+  for (std::size_t size = 0; size <= whole.size(); ++size) {
+    const auto buffer = std::make_unique<std::uint8_t[]>(size);
+    RequestWriter writer({buffer.get(), size});
+    writer.start("GET", "/abc");
+    writer.header("Host", "a");
+    writer.header("B", "c");
+    writer.finish();
+    EXPECT_EQ(writer.ok(), size == whole.size());
+    EXPECT_EQ(text_of(writer.written()), size == whole.size() ? whole : "");
+    EXPECT_EQ(writer.error().code(), size == whole.size() ? Errc::none : Errc::http_too_large);
+  }
+  std::vector<std::uint8_t> large(64 * 1024);
+  RequestWriter writer(large);
+  writer.start("GET", "/");
+  for (int count = 0; count < 5; ++count) writer.header("A", std::string(4'000, 'x'));
+  EXPECT_EQ(writer.error().code(), Errc::http_too_large);  // kHttpRequestHeadBytes
+}
+
+TEST(HttpResponseWriter, WritesWhatTheDecoderReads) {
+  std::uint8_t buffer[512];
+  ResponseWriter writer(buffer);
+  writer.start(101, "Switching Protocols");
+  writer.header("Upgrade", "websocket");
+  writer.finish();
+  ASSERT_TRUE(writer.ok());
+  EXPECT_EQ(text_of(writer.written()), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+  ResponseContext context;
+  context.upgrade_requested = true;
+  EXPECT_EQ(check_everywhere<ResponseDecoder>(text_of(writer.written()), context).error, Errc::none);
+  const auto start_error = [&buffer](std::uint16_t status, std::string_view reason) {
+    ResponseWriter bad(buffer);
+    bad.start(status, reason);
+    return bad.error().code();
+  };
+  EXPECT_EQ(start_error(200, ""), Errc::none);
+  EXPECT_EQ(start_error(99, "x"), Errc::invalid_argument);
+  EXPECT_EQ(start_error(1000, "x"), Errc::invalid_argument);
+  EXPECT_EQ(start_error(200, "a\r\nb"), Errc::header_invalid);
+}
+
+TEST(HttpHeaderValue, Validity) {  // T-15
+  for (const std::string_view good : {"a", "ak_123", "Bearer a b", "!~", "a  b"}) EXPECT_TRUE(header_value_valid(good));
+  EXPECT_TRUE(header_value_valid(std::string(4'096, 'x')));
+  for (const std::string_view bad :
+       {"", " ", " a", "a ", "a\r", "a\n", "a\tb", "\x7f", "\x80", "\xc3\xa4", "\x1b[0m"}) {
+    EXPECT_FALSE(header_value_valid(bad));
+  }
+  EXPECT_FALSE(header_value_valid(std::string_view("\0", 1)));
+  EXPECT_FALSE(header_value_valid(std::string(4'097, 'x')));
+  for (int byte = 0; byte < 256; ++byte) {
+    const char value[3] = {'a', static_cast<char>(byte), 'b'};
+    EXPECT_EQ(header_value_valid({value, 3}), byte >= 0x20 && byte <= 0x7E) << byte;
+  }
+}
+
+}  // namespace
+}  // namespace axonpush::http::test
