@@ -62,9 +62,29 @@ bool Utf8Stream::feed(Bytes chunk) noexcept {
   return state != kIllFormed;
 }
 
+std::size_t Utf8Stream::feed_prefix(Bytes chunk) noexcept {
+  for (std::size_t at = 0; at < chunk.size(); ++at) {
+    const State next = step(state_, chunk[at]);
+    if (next == kIllFormed) return at;
+    state_ = next;
+  }
+  return chunk.size();
+}
+
 bool utf8_valid(Bytes text) noexcept {
   Utf8Stream stream;
   return stream.feed(text) && stream.complete();
+}
+
+std::size_t utf8_prefix(Bytes text) noexcept {
+  std::uint8_t state = kBetween;
+  std::size_t border = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    state = step(state, text[at]);
+    if (state == kIllFormed) break;
+    if (state == kBetween) border = at + 1;
+  }
+  return border;
 }
 
 }  // namespace axonpush::inline v0
