@@ -151,6 +151,7 @@ bool trailer(BodyState& body, std::uint8_t byte, Fault& fault) noexcept {
   }
   switch (body.phase) {
     case line_first:
+      if (byte == '\n') return refuse(fault, "a line ends in a bare LF", "RFC 9112 2.2");
       body.phase = trailer_name;
       return is_token(byte) || refuse(fault, "a trailer's name is malformed", kClause);
     case trailer_name:
