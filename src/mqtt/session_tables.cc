@@ -9,7 +9,7 @@ std::uint16_t FlightTable::take(FlightKind kind, FlightList list) noexcept {
   std::uint16_t packet_id = next_id_;
   // Two rounds at most: the second one only when the free slot is slot 0 and the id for it would be 0.
   for (int round = 0;; ++round) {
-    const std::size_t word = packet_id % kSlotCount / 64;
+    const std::size_t word = std::size_t{packet_id} % kSlotCount / 64;
     const unsigned bit = packet_id % 64;
     const std::uint64_t ahead = free[word] >> bit;
     const std::uint64_t other = free[word ^ 1];
