@@ -1,0 +1,113 @@
+#include <axonpush/json/reader.h>
+
+#include <atomic>
+
+#include "base/utf8.h"
+#include "json/number.h"
+#include "json/walk.h"
+
+namespace axonpush::inline v0::json {
+
+namespace {
+
+void choose_and_walk(const Task& task, Findings& findings) noexcept;
+
+// The variant for this processor; the first call puts it there. Two threads may both do so, with the same result.
+constinit std::atomic<Walk> walk_chosen{choose_and_walk};
+
+void choose_and_walk(const Task& task, Findings& findings) noexcept {
+  Walk chosen = scalar::walk;
+#if defined(__x86_64__)
+  chosen = avx2::available() ? avx2::walk : sse2::walk;
+#endif
+  walk_chosen.store(chosen, std::memory_order_relaxed);
+  chosen(task, findings);
+}
+
+Error fault_error(Fault fault, std::size_t offset) noexcept {
+  switch (fault) {
+    case Fault::none:
+      return Error();
+    case Fault::empty:
+      return Error(Errc::json_invalid, "the document is empty").at(offset).by("RFC 8259 2");
+    case Fault::cut_off:
+      return Error(Errc::json_invalid, "the document is cut off").at(offset).by("RFC 8259 2");
+    case Fault::unexpected:
+      return Error(Errc::json_invalid, "a byte that the grammar has no place for").at(offset).by("RFC 8259 2");
+    case Fault::not_object:
+      return Error(Errc::json_invalid, "the document is not an object").at(offset).by("RFC 8259 4");
+    case Fault::trailing:
+      return Error(Errc::json_invalid, "something stands behind the document").at(offset).by("RFC 8259 2");
+    case Fault::control:
+      return Error(Errc::json_invalid, "a control character in a string").at(offset).by("RFC 8259 7");
+    case Fault::escape:
+      return Error(Errc::json_invalid, "an escape that does not exist").at(offset).by("RFC 8259 7");
+    case Fault::surrogate:
+      return Error(Errc::json_invalid, "an unpaired surrogate").at(offset).by("RFC 8259 8.2");
+    case Fault::number:
+      return Error(Errc::json_invalid, "a malformed number").at(offset).by("RFC 8259 6");
+    case Fault::overflow:
+      return Error(Errc::json_invalid, "a number beyond the range of a double").at(offset).by("RFC 8259 6");
+    case Fault::literal:
+      return Error(Errc::json_invalid, "a word that is not true, false or null").at(offset).by("RFC 8259 3");
+    case Fault::utf8:
+      return Error(Errc::json_invalid, "ill-formed UTF-8").at(offset).by("RFC 8259 8.1");
+    case Fault::too_deep:
+      return Error(Errc::json_too_deep, "nested deeper than the limit").at(offset).by("RFC 8259 9");
+    case Fault::too_many:
+      return Error(Errc::json_too_large, "more values than the limit").at(offset).by("RFC 8259 9");
+    case Fault::too_large:
+      return Error(Errc::json_too_large, "more bytes than the limit").at(offset).by("RFC 8259 9");
+  }
+  return Error(Errc::internal, "a fault without a text");
+}
+
+// Only for a document that is known to be ill-formed: the offset of the first byte that makes it so.
+std::size_t ill_formed_offset(Bytes document) noexcept {
+  Utf8Stream stream;
+  std::size_t offset = 0;
+  while (offset < document.size() && stream.feed(document.subspan(offset, 1))) ++offset;
+  return offset;
+}
+
+Error walk_document(Task& task, const Limits& limits, Bytes document, Findings& findings) noexcept {
+  if (document.size() > limits.bytes) [[unlikely]]
+    return fault_error(Fault::too_large, limits.bytes);
+  if (document.empty()) [[unlikely]]
+    return fault_error(Fault::empty, 0);
+  task.begin = document.data();
+  task.end = document.data() + document.size();
+  task.depth = limits.depth < kDepthMax ? limits.depth : kDepthMax;
+  task.nodes = limits.nodes;
+  walk_chosen.load(std::memory_order_relaxed)(task, findings);
+  if (findings.fault != Fault::none) [[unlikely]] {
+    return fault_error(findings.fault, static_cast<std::size_t>(findings.fault_at - task.begin));
+  }
+  // RFC 8259 8.1: UTF-8, checked at once where a byte is over 0x7F at all. Outside strings there is none by now, and no
+  // character's bytes contain a quote, so the document is well-formed exactly when its strings are.
+  if (findings.high_bytes && !utf8_valid(document)) return fault_error(Fault::utf8, ill_formed_offset(document));
+  return Error();
+}
+
+}  // namespace
+
+Error validate(Bytes document, const Limits& limits, Value& root) noexcept {
+  Task task;
+  Findings findings;
+  Error error = walk_document(task, limits, document, findings);
+  root = error ? Value() : findings.root;
+  return error;
+}
+
+Error read_object(Bytes document, const Limits& limits, std::span<Member> members, std::size_t& count) noexcept {
+  Task task;
+  task.object_only = true;
+  task.members = members.data();
+  task.capacity = members.size();
+  Findings findings;
+  Error error = walk_document(task, limits, document, findings);
+  count = error ? 0 : findings.count;
+  return error;
+}
+
+}  // namespace axonpush::inline v0::json
