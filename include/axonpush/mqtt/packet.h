@@ -16,9 +16,9 @@ namespace axonpush::inline v0::mqtt {
 enum class Rule : std::uint8_t;
 
 struct Publish {
-  std::string_view topic;  // empty when only a Topic Alias names it
-  Bytes payload;
-  Properties properties;
+  std::string_view topic = {};  // empty when only a Topic Alias names it
+  Bytes payload = {};
+  Properties properties = {};
   std::uint16_t packet_id = 0;    // 0 at QoS 0
   std::uint16_t topic_alias = 0;  // 0: none (an alias of 0 is malformed and never gets here)
   Qos qos = Qos::at_most_once;
@@ -27,13 +27,13 @@ struct Publish {
 };
 
 struct Connect {
-  std::string_view client_id;
-  std::string_view user_name;
-  Bytes password;
-  std::string_view will_topic;
-  Bytes will_payload;
-  Properties properties;
-  Properties will_properties;
+  std::string_view client_id = {};
+  std::string_view user_name = {};
+  Bytes password = {};
+  std::string_view will_topic = {};
+  Bytes will_payload = {};
+  Properties properties = {};
+  Properties will_properties = {};
   std::uint16_t keep_alive = 0;  // seconds
   Qos will_qos = Qos::at_most_once;
   bool clean_start = true;
@@ -44,20 +44,20 @@ struct Connect {
 };
 
 struct Connack {
-  Properties properties;
+  Properties properties = {};
   ReasonCode reason_code = ReasonCode::success;
   bool session_present = false;
 };
 
 // PUBACK, PUBREC, PUBREL, PUBCOMP.
 struct Ack {
-  Properties properties;
+  Properties properties = {};
   std::uint16_t packet_id = 0;
   ReasonCode reason_code = ReasonCode::success;
 };
 
 struct SubscriptionRequest {
-  std::string_view topic_filter;
+  std::string_view topic_filter = {};
   Qos qos_max = Qos::at_most_once;
   bool no_local = false;
   bool retain_as_published = false;
@@ -66,8 +66,8 @@ struct SubscriptionRequest {
 
 // SUBSCRIBE and UNSUBSCRIBE. The filters are validated and read one by one.
 struct FilterList {
-  Properties properties;
-  Bytes raw;  // the payload: topic filters, in SUBSCRIBE each followed by its options
+  Properties properties = {};
+  Bytes raw = {};  // the payload: topic filters, in SUBSCRIBE each followed by its options
   std::uint32_t count = 0;
   std::uint16_t packet_id = 0;
   bool with_options = false;  // SUBSCRIBE
@@ -85,14 +85,14 @@ struct FilterList {
 
 // SUBACK and UNSUBACK.
 struct ReasonList {
-  Properties properties;
-  Bytes reason_codes;  // one per filter, in order, each legal for the packet
+  Properties properties = {};
+  Bytes reason_codes = {};  // one per filter, in order, each legal for the packet
   std::uint16_t packet_id = 0;
 };
 
 // DISCONNECT and AUTH.
 struct Notice {
-  Properties properties;
+  Properties properties = {};
   ReasonCode reason_code = ReasonCode::success;
 };
 

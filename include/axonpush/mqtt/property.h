@@ -64,8 +64,8 @@ enum class PropertyHome : std::uint8_t {
 struct PropertyValue {
   Property id{};
   std::uint32_t integer = 0;  // byte, two_byte, four_byte, variable_byte
-  Bytes bytes;                // utf8_string, binary, and the value of a utf8_pair
-  Bytes name;                 // the name of a utf8_pair
+  Bytes bytes = {};           // utf8_string, binary, and the value of a utf8_pair
+  Bytes name = {};            // the name of a utf8_pair
 };
 
 class Properties {
@@ -96,7 +96,7 @@ class Properties {
   };
 
  private:
-  Bytes raw_;
+  Bytes raw_ = {};
   std::uint64_t present_ = 0;
 };
 
