@@ -60,8 +60,13 @@ WallTime to_wall(Moment moment, std::int64_t offset_seconds) noexcept {
     moment.second = 59;
     moment.nanosecond = 999'000'000;
   }
-  const std::int64_t seconds = days_since_epoch(moment.year, moment.month, moment.day) * kSecondsPerDay +
-                               moment.hour * 3'600 + moment.minute * 60 + moment.second - offset_seconds;
+  std::int64_t seconds = days_since_epoch(moment.year, moment.month, moment.day) * kSecondsPerDay +
+                         moment.hour * 3'600 + moment.minute * 60 + moment.second - offset_seconds;
+  if (seconds < 0 && moment.nanosecond != 0) {
+    // Both of one sign, so that the product does not overflow where the sum would fit.
+    ++seconds;
+    moment.nanosecond -= kNanosecondsPerSecond;
+  }
   std::int64_t count = 0;
   if (__builtin_mul_overflow(seconds, kNanosecondsPerSecond, &count) ||
       __builtin_add_overflow(count, moment.nanosecond, &count)) {

@@ -2,8 +2,12 @@
 // the reading early. The decoders must agree with it on every input; it shares nothing with them but the limits.
 #pragma once
 
+#include <arpa/inet.h>
 #include <axonpush/http/http1.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <cctype>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -405,6 +409,172 @@ class HttpReader {
   for (int at = 1970; at < year; ++at) days += leap(at) ? 366 : 365;
   for (int at = year; at < 1970; ++at) days -= leap(at) ? 366 : 365;
   return ((days * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+// A time as RFC 3339 or an IMF-fixdate writes it: a template in which '0' stands for a digit and '?' for anything.
+[[nodiscard]] inline bool matches(std::string_view text, std::string_view form) {
+  if (text.size() != form.size()) return false;
+  for (std::size_t at = 0; at < form.size(); ++at) {
+    const bool digit = text[at] >= '0' && text[at] <= '9';
+    if (form[at] == '0' ? !digit : form[at] != '?' && form[at] != text[at]) return false;
+  }
+  return true;
+}
+[[nodiscard]] inline int number_at(std::string_view text, std::size_t at, std::size_t size) {
+  return std::stoi(std::string(text.substr(at, size)));
+}
+// Nanoseconds since the epoch, at the nearest end when there are too many. False for a date or time that is none.
+[[nodiscard]] inline bool to_nanoseconds(int year, int month, int day, int hour, int minute, int second,
+                                         long long fraction, long long offset_seconds, std::int64_t& into) {
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  const int months[] = {31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1 || day > months[month - 1] || hour > 23 || minute > 59 || second > 60)
+    return false;
+  if (second == 60) {
+    second = 59;
+    fraction = 999'000'000;
+  }
+  const long double seconds =
+      static_cast<long double>(seconds_since_epoch(year, month, day, hour, minute, second) - offset_seconds);
+  const long double count = seconds * 1e9L + static_cast<long double>(fraction);
+  into = count >= 9'223'372'036'854'775'807.0L    ? INT64_MAX
+         : count <= -9'223'372'036'854'775'808.0L ? INT64_MIN
+                                                  : static_cast<std::int64_t>(count);
+  return true;
+}
+
+[[nodiscard]] inline bool rfc3339(std::string_view text, std::int64_t& into) {
+  if (text.size() < 19 || text.size() > 64 || !matches(text.substr(0, 19), "0000-00-00?00:00:00")) return false;
+  if (text[10] != 'T' && text[10] != 't') return false;
+  std::string_view rest = text.substr(19);
+  long long fraction = 0;
+  if (!rest.empty() && rest[0] == '.') {
+    std::size_t size = rest.find_first_not_of("0123456789", 1);
+    if (size == std::string_view::npos) size = rest.size();
+    if (size == 1 || size > 10) return false;
+    std::string digits(rest.substr(1, size - 1));
+    digits.resize(9, '0');
+    fraction = std::stoll(digits);
+    rest.remove_prefix(size);
+  }
+  long long offset = 0;
+  if (matches(rest, "+00:00") || matches(rest, "-00:00")) {
+    const int hours = number_at(rest, 1, 2);
+    const int minutes = number_at(rest, 4, 2);
+    if (hours > 23 || minutes > 59) return false;
+    offset = (rest[0] == '-' ? -60LL : 60LL) * (hours * 60 + minutes);
+  } else if (!rest.empty() && rest != "Z" && rest != "z") {
+    return false;
+  }
+  return to_nanoseconds(number_at(text, 0, 4), number_at(text, 5, 2), number_at(text, 8, 2), number_at(text, 11, 2),
+                        number_at(text, 14, 2), number_at(text, 17, 2), fraction, offset, into);
+}
+
+[[nodiscard]] inline bool http_date(std::string_view text, std::int64_t& into) {
+  if (!matches(text, "???, 00 ??? 0000 00:00:00 GMT")) return false;
+  const std::string_view names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::string_view days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+  int month = 0;
+  for (int at = 0; at < 12; ++at) month = text.substr(8, 3) == names[at] ? at + 1 : month;
+  const int year = number_at(text, 12, 4);
+  const int day = number_at(text, 5, 2);
+  if (!to_nanoseconds(year, month, day, number_at(text, 17, 2), number_at(text, 20, 2), number_at(text, 23, 2), 0, 0,
+                      into)) {
+    return false;
+  }
+  const long long since = seconds_since_epoch(year, month, day, 0, 0, 0) / 86'400;
+  return text.substr(0, 3) == days[((since % 7) + 7) % 7];
+}
+
+// A URL by cutting strings; addresses as the system's own parser takes them.
+struct UrlParts {
+  std::string scheme;
+  std::string host;
+  int family = 0;  // AF_INET, AF_INET6, or 0 for a name
+  int port = 0;
+  std::string path;
+  std::string query;
+};
+
+[[nodiscard]] inline bool host_name(std::string host) {
+  if (!host.empty() && host.back() == '.') host.pop_back();
+  if (host.empty() || host.size() > 253) return false;
+  std::vector<std::string> labels(1);
+  for (const char c : host) {
+    if (c == '.') {
+      labels.emplace_back();
+    } else {
+      labels.back() += c;
+    }
+  }
+  const std::string digits = "0123456789";
+  const std::string letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  for (const std::string& label : labels) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    if (label.find_first_not_of(digits + letters + "-") != std::string::npos) return false;
+  }
+  const std::string& last = labels.back();
+  if (last.find_first_not_of(digits) == std::string::npos) return false;
+  const bool prefixed = last.size() >= 2 && last[0] == '0' && (last[1] == 'x' || last[1] == 'X');
+  return !prefixed || last.find_first_not_of(digits + "abcdefABCDEF", 2) != std::string::npos;
+}
+
+[[nodiscard]] inline bool url(std::string_view text, UrlParts& parts) {
+  if (text.size() > 8'192) return false;
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos) return false;
+  for (const char c : text.substr(0, colon))
+    parts.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const bool secure = parts.scheme == "https" || parts.scheme == "wss";
+  if (!secure && parts.scheme != "http" && parts.scheme != "ws") return false;
+  std::string rest(text.substr(colon + 3));
+  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  std::string authority = rest.substr(0, end);
+  rest.erase(0, end);
+  if (rest.empty()) rest = "/";
+  if (authority.find('\0') != std::string::npos) return false;
+
+  std::string port;
+  std::size_t host_end = authority.find(':');
+  if (!authority.empty() && authority[0] == '[')
+    host_end = authority.find(']') == std::string::npos ? 0 : authority.find(']') + 1;
+  if (host_end != std::string::npos) {
+    port = authority.substr(host_end);
+    authority.erase(host_end);
+    if (!port.empty() && port[0] != ':') return false;
+    if (!port.empty()) port.erase(0, 1);
+  }
+  unsigned char address[16];
+  if (authority.size() >= 2 && authority[0] == '[') {
+    parts.host = authority.substr(1, authority.size() - 2);
+    parts.family = AF_INET6;
+    if (inet_pton(AF_INET6, parts.host.c_str(), address) != 1) return false;
+  } else {
+    parts.host = authority;
+    parts.family = inet_pton(AF_INET, authority.c_str(), address) == 1 ? AF_INET : 0;
+    if (parts.family == 0 && !host_name(authority)) return false;
+  }
+  parts.port = secure ? 443 : 80;
+  if (!port.empty()) {
+    if (port.find_first_not_of("0123456789") != std::string::npos) return false;
+    while (port.size() > 1 && port[0] == '0') port.erase(0, 1);
+    if (port.size() > 5) return false;
+    parts.port = std::stoi(port);
+    if (parts.port < 1 || parts.port > 65'535) return false;
+  }
+  if (rest[0] != '/') return false;
+  for (std::size_t at = 0; at < rest.size(); ++at) {
+    const std::string allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@/?%";
+    if (allowed.find(rest[at]) == std::string::npos) return false;
+    if (rest[at] == '%' && (at + 2 >= rest.size() || std::isxdigit(static_cast<unsigned char>(rest[at + 1])) == 0 ||
+                            std::isxdigit(static_cast<unsigned char>(rest[at + 2])) == 0)) {
+      return false;
+    }
+  }
+  const std::size_t mark = rest.find('?');
+  parts.path = rest.substr(0, mark);
+  if (mark != std::string::npos) parts.query = rest.substr(mark + 1);
+  return true;
 }
 
 }  // namespace axonpush::reference
