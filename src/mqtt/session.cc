@@ -284,27 +284,33 @@ Verdict Session::on_pingresp() noexcept {
 
 // --- PUBLISH --------------------------------------------------------------------------------------------------------
 
+// One named result on every path, so that it is built in place: this runs for each event.
 Verdict Session::on_publish(const Publish& publish) noexcept {
-  if (publish.qos > terms_.qos_max) return fail(detail::kPublishQos);
-  if (publish.properties.has(Property::subscription_identifier) && !terms_.accepts_subscription_ids) {
-    return fail(detail::kSubscriptionIdentifier);
-  }
   Verdict verdict;
-  verdict.kind = Verdict::Kind::publish;
-  verdict.topic = publish.topic;
-  verdict.packet_id = publish.packet_id;
   const Violation* violation = nullptr;
-  if (publish.topic_alias != 0 || publish.topic.empty()) violation = resolve_alias(publish, verdict.topic);
-  if (violation == nullptr && publish.qos == Qos::at_least_once) {
-    verdict.kind = admit_qos_1(publish, verdict.redelivered, violation);
-  } else if (violation == nullptr && publish.qos == Qos::exactly_once) {
-    verdict.kind = admit_qos_2(publish, verdict.redelivered, violation);
+  if (publish.qos > terms_.qos_max) [[unlikely]] {
+    violation = &detail::kPublishQos;
+  } else if (publish.properties.has(Property::subscription_identifier) && !terms_.accepts_subscription_ids)
+      [[unlikely]] {
+    violation = &detail::kSubscriptionIdentifier;
+  } else {
+    verdict.kind = Verdict::Kind::publish;
+    verdict.topic = publish.topic;
+    verdict.packet_id = publish.packet_id;
+    if (publish.topic_alias != 0 || publish.topic.empty()) [[unlikely]]
+      violation = resolve_alias(publish, verdict.topic);
+    if (violation == nullptr && publish.qos == Qos::at_least_once) {
+      verdict.kind = admit_qos_1(publish, verdict.redelivered, violation);
+    } else if (violation == nullptr && publish.qos == Qos::exactly_once) {
+      verdict.kind = admit_qos_2(publish, verdict.redelivered, violation);
+    }
+    if (publish.dup && violation == nullptr) {
+      verdict.redelivered = true;
+      ++counters_.redeliveries;
+    }
   }
-  if (violation != nullptr) return fail(*violation);
-  if (publish.dup) {
-    verdict.redelivered = true;
-    ++counters_.redeliveries;
-  }
+  if (violation != nullptr) [[unlikely]]
+    verdict = fail(*violation);
   return verdict;
 }
 
@@ -399,8 +405,7 @@ Session::Answer Session::acknowledge(std::uint16_t packet_id, ReasonCode reason)
 
 // --- Answers to what we sent ----------------------------------------------------------------------------------------
 
-Verdict Session::complete(Flight& flight, Verdict::Kind kind, ReasonCode reason) noexcept {
-  Verdict verdict;
+void Session::complete(Flight& flight, Verdict::Kind kind, ReasonCode reason, Verdict& verdict) noexcept {
   verdict.kind = kind;
   verdict.reason = reason;
   verdict.packet_id = flight.packet_id;
@@ -410,7 +415,6 @@ Verdict Session::complete(Flight& flight, Verdict::Kind kind, ReasonCode reason)
     --counted_out_;
   }
   flights_.remove(flight);
-  return verdict;
 }
 
 Verdict Session::answer(Verdict::Kind kind, std::uint16_t packet_id, ReasonCode reason) const noexcept {
@@ -423,14 +427,17 @@ Verdict Session::answer(Verdict::Kind kind, std::uint16_t packet_id, ReasonCode 
 }
 
 Verdict Session::on_puback(const Ack& ack) noexcept {
+  Verdict verdict;
   Flight* flight = find_publish(ack.packet_id);
   if (flight == nullptr) {
     // M-52: a PUBACK too many harms nobody.
     ++counters_.acks_unknown;
-    return {};
+  } else if (flight->kind != FlightKind::publish || flight->qos != Qos::at_least_once) [[unlikely]] {
+    verdict = fail(detail::kAnswerKind);
+  } else {
+    complete(*flight, Verdict::Kind::publish_complete, ack.reason_code, verdict);
   }
-  if (flight->kind != FlightKind::publish || flight->qos != Qos::at_least_once) return fail(detail::kAnswerKind);
-  return complete(*flight, Verdict::Kind::publish_complete, ack.reason_code);
+  return verdict;
 }
 
 Verdict Session::on_pubrec(const Ack& ack, Instant now) noexcept {
@@ -443,7 +450,11 @@ Verdict Session::on_pubrec(const Ack& ack, Instant now) noexcept {
   }
   if (flight->kind != FlightKind::publish || flight->qos != Qos::exactly_once) return fail(detail::kAnswerKind);
   // [MQTT-4.4.0-2]: a refusal ends the exchange.
-  if (failed(ack.reason_code)) return complete(*flight, Verdict::Kind::publish_complete, ack.reason_code);
+  if (failed(ack.reason_code)) {
+    Verdict verdict;
+    complete(*flight, Verdict::Kind::publish_complete, ack.reason_code, verdict);
+    return verdict;
+  }
   if (flight->list == FlightList::publishes) {
     flights_.move(*flight, FlightList::releases);
     // [MQTT-4.6.0-4]: PUBRELs leave in the order of their PUBRECs, so this one waits behind those to be sent again.
@@ -462,7 +473,9 @@ Verdict Session::on_pubcomp(const Ack& ack) noexcept {
     return {};
   }
   if (flight->list != FlightList::releases) return fail(detail::kAnswerKind);
-  return complete(*flight, Verdict::Kind::publish_complete, ack.reason_code);
+  Verdict verdict;
+  complete(*flight, Verdict::Kind::publish_complete, ack.reason_code, verdict);
+  return verdict;
 }
 
 Verdict Session::on_pubrel(const Ack& ack) noexcept {
@@ -497,7 +510,9 @@ Verdict Session::on_reasons(const ReasonList& reasons, FlightKind kind) noexcept
     }
   }
   const Verdict::Kind done = kind == FlightKind::subscribe ? Verdict::Kind::subscribed : Verdict::Kind::unsubscribed;
-  return complete(*flight, done, ReasonCode::success);
+  Verdict verdict;
+  complete(*flight, done, ReasonCode::success, verdict);
+  return verdict;
 }
 
 }  // namespace axonpush::inline v0::mqtt

@@ -4,34 +4,31 @@
 
 namespace axonpush::inline v0::mqtt::detail {
 
+// How many ids on from `packet_id` the first one with a free slot is; kSlotCount when none is free. kSlotCount divides
+// 65,536, so an id that wraps keeps its slot.
+unsigned FlightTable::steps_to_free(std::uint16_t packet_id) const noexcept {
+  const std::size_t word = std::size_t{packet_id} % kSlotCount / 64;
+  const unsigned bit = packet_id % 64U;
+  const std::uint64_t ahead = ~used_[word] >> bit;
+  if (ahead != 0) return static_cast<unsigned>(__builtin_ctzll(ahead));
+  const std::uint64_t other = ~used_[word ^ 1U];
+  if (other != 0) return 64 - bit + static_cast<unsigned>(__builtin_ctzll(other));
+  const std::uint64_t behind = ~used_[word];
+  return behind == 0 ? kSlotCount : 128 - bit + static_cast<unsigned>(__builtin_ctzll(behind));
+}
+
 std::uint16_t FlightTable::take(FlightKind kind, FlightList list) noexcept {
-  const std::uint64_t free[2] = {~used_[0], ~used_[1]};
-  std::uint16_t packet_id = next_id_;
-  // Two rounds at most: the second one only when the free slot is slot 0 and the id for it would be 0.
-  for (int round = 0;; ++round) {
-    const std::size_t word = std::size_t{packet_id} % kSlotCount / 64;
-    const unsigned bit = packet_id % 64;
-    const std::uint64_t ahead = free[word] >> bit;
-    const std::uint64_t other = free[word ^ 1];
-    unsigned steps = 0;
-    if (ahead != 0) {
-      steps = static_cast<unsigned>(__builtin_ctzll(ahead));
-    } else if (other != 0) {
-      steps = 64 - bit + static_cast<unsigned>(__builtin_ctzll(other));
-    } else if (free[word] != 0) {
-      steps = 128 - bit + static_cast<unsigned>(__builtin_ctzll(free[word]));
-    } else {
-      return 0;
-    }
-    // kSlotCount divides 65,536, so an id that wraps keeps its slot.
-    packet_id = static_cast<std::uint16_t>(packet_id + steps);
-    // [MQTT-2.2.1-3]: never 0.
-    if (packet_id != 0) break;
-    AXONPUSH_ASSERT(round == 0);
-    packet_id = 1;
+  unsigned steps = steps_to_free(next_id_);
+  if (steps == kSlotCount) return 0;
+  auto packet_id = static_cast<std::uint16_t>(next_id_ + steps);
+  if (packet_id == 0) [[unlikely]] {
+    // [MQTT-2.2.1-3]: never 0. Should slot 0 be the only free one, its next id is kSlotCount.
+    steps = steps_to_free(1);
+    packet_id = static_cast<std::uint16_t>(1 + steps);
   }
   next_id_ = packet_id == 0xFFFF ? std::uint16_t{1} : static_cast<std::uint16_t>(packet_id + 1);
   Flight& flight = slots_[packet_id % kSlotCount];
+  AXONPUSH_ASSERT(packet_id != 0);
   AXONPUSH_ASSERT(flight.kind == FlightKind::none);
   flight = Flight{};
   flight.packet_id = packet_id;
@@ -84,17 +81,17 @@ void FlightTable::unlink(const Flight& flight) noexcept {
   --ends_of_list.count;
 }
 
-Inbound* InboundTable::find(std::uint16_t packet_id) noexcept {
+Inbound* InboundTable::find_further(std::uint16_t packet_id) noexcept {
   std::size_t slot = packet_id % kSlotCount;
   for (std::size_t steps = 0;; ++steps, slot = (slot + 1) % kSlotCount) {
     Inbound& entry = slots_[slot];
-    if (entry.packet_id == packet_id) return entry.packet_id == 0 ? nullptr : &entry;
     // kCapacity < kSlotCount: an empty slot always ends the search.
     if (entry.packet_id == 0 || distance(slot, entry.packet_id) < steps) return nullptr;
+    if (entry.packet_id == packet_id) return &entry;
   }
 }
 
-bool InboundTable::insert(const Inbound& entry) noexcept {
+bool InboundTable::insert_further(const Inbound& entry) noexcept {
   AXONPUSH_ASSERT(entry.packet_id != 0);
   if (size_ == kCapacity) return false;
   ++size_;

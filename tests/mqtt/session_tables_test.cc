@@ -67,7 +67,8 @@ TEST(MqttInboundTable, AgreesWithAMap) {
       for (const auto& [id, qos] : model) ASSERT_NE(table.find(id), nullptr);
       table.clear();
       for (const auto& [id, qos] : model) ASSERT_EQ(table.find(id), nullptr);
-      EXPECT_EQ(table.find(0), nullptr);
+      ASSERT_TRUE(table.insert({.packet_id = InboundTable::kSlotCount}));
+      EXPECT_EQ(table.find(0), nullptr) << "0 is no packet id, and its home slot is taken";
     }
   }
 }

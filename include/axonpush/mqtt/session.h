@@ -267,7 +267,7 @@ class Session {
   [[nodiscard]] Verdict on_disconnect(const Notice& notice) noexcept;
   [[nodiscard]] Verdict on_pingresp() noexcept;
   [[nodiscard]] Verdict dispatch(const Packet& packet, Instant now) noexcept;
-  [[nodiscard]] Verdict complete(detail::Flight& flight, Verdict::Kind kind, ReasonCode reason) noexcept;
+  void complete(detail::Flight& flight, Verdict::Kind kind, ReasonCode reason, Verdict& verdict) noexcept;
   [[nodiscard]] Verdict answer(Verdict::Kind kind, std::uint16_t packet_id, ReasonCode reason) const noexcept;
   [[nodiscard]] Verdict fail(const detail::Violation& violation) noexcept;
   [[nodiscard]] const detail::Violation* resolve_alias(const Publish& publish, std::string_view& topic) noexcept;

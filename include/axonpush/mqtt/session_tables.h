@@ -81,6 +81,7 @@ class FlightTable {
   [[nodiscard]] const Ends& ends(FlightList list) const noexcept { return lists_[static_cast<std::size_t>(list)]; }
 
  private:
+  [[nodiscard]] unsigned steps_to_free(std::uint16_t packet_id) const noexcept;
   void link(Flight& flight, FlightList list) noexcept;
   void unlink(const Flight& flight) noexcept;
 
@@ -112,9 +113,19 @@ class InboundTable {
   static constexpr std::size_t kSlotCount = 256;
   static_assert(kCapacity * 2 <= kSlotCount && kCapacity < 0xFF);
 
-  [[nodiscard]] Inbound* find(std::uint16_t packet_id) noexcept;
+  [[nodiscard]] Inbound* find(std::uint16_t packet_id) noexcept {
+    Inbound& home = slots_[packet_id % kSlotCount];
+    if (home.packet_id == 0) return nullptr;
+    return home.packet_id == packet_id ? &home : find_further(packet_id);
+  }
   // Not in the table yet; false when the table is full.
-  [[nodiscard]] bool insert(const Inbound& entry) noexcept;
+  [[nodiscard]] bool insert(const Inbound& entry) noexcept {
+    Inbound& home = slots_[entry.packet_id % kSlotCount];
+    if (home.packet_id != 0 || size_ == kCapacity) return insert_further(entry);
+    home = entry;
+    ++size_;
+    return true;
+  }
   void remove(const Inbound& entry) noexcept;
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   void clear() noexcept;
@@ -127,6 +138,8 @@ class InboundTable {
   [[nodiscard]] static std::size_t distance(std::size_t slot, std::uint16_t packet_id) noexcept {
     return (slot - packet_id) % kSlotCount;
   }
+  [[nodiscard]] Inbound* find_further(std::uint16_t packet_id) noexcept;
+  [[nodiscard]] bool insert_further(const Inbound& entry) noexcept;
   Inbound slots_[kSlotCount];
   std::size_t size_ = 0;
 };
