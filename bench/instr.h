@@ -2,9 +2,9 @@
 //
 //   const Operation kDecode{"mqtt_decode_publish_256_p0", prepare, run};
 //
-// prepare() builds the inputs (64 different ones of a shape) and checks the operation's answer once, ending the program when it is
-// wrong; run(count) performs the operation count times over inputs[i % 64] in a plain loop. `keep` stops the compiler from
-// dropping a result.
+// prepare() builds the inputs (64 different ones of a shape) and checks the operation's answer once, ending the program
+// when it is wrong; run(count) performs the operation count times over inputs[i % 64] in a plain loop. `keep` stops the
+// compiler from dropping a result.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// axonpush_instr NAME COUNT: runs one named operation COUNT times and nothing else, and prints `ops=COUNT allocs=N`, so that
-// callgrind gives exact instructions per operation as the difference of two runs. `axonpush_instr list` prints the names.
+// axonpush_instr NAME COUNT: runs one named operation COUNT times and nothing else, and prints `ops=COUNT allocs=N`, so
+// that callgrind gives exact instructions per operation as the difference of two runs. `axonpush_instr list` prints the
+// names.
 #include <cstdio>
 #include <cstdlib>
 #include <new>

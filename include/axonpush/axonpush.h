@@ -1,5 +1,5 @@
-// AxonPush and RealtimeClient: the blocking facade, with a thread of its own that drives the loop, for programs that just
-// want it to work.
+// AxonPush and RealtimeClient: the blocking facade, with a thread of its own that drives the loop, for programs that
+// just want it to work.
 //
 //   axonpush::AxonPush client{{.api_key = "ak_...", .tenant_id = "org_..."}};
 //   auto rt = client.connect_realtime();
@@ -9,8 +9,8 @@
 //   rt->disconnect();
 //
 // Thread rule: every function from any thread. Callbacks run on the facade's own thread. Inside a callback publish,
-// subscribe, unsubscribe and disconnect start the work and answer at once (ok means accepted); wait and connect_realtime
-// there answer would_deadlock.
+// subscribe, unsubscribe and disconnect start the work and answer at once (ok means accepted); wait and
+// connect_realtime there answer would_deadlock.
 #pragma once
 
 #include <axonpush/client.h>
@@ -46,7 +46,8 @@ class RealtimeClient {
 
   // Answers when everything has been drained and closed; the last callback has returned by then.
   Status disconnect() noexcept;
-  // Answers when the session has ended, or after `timeout` (connect_timeout is not an error of the session: ack_timeout).
+  // Answers when the session has ended, or after `timeout` (connect_timeout is not an error of the session:
+  // ack_timeout).
   Status wait(Duration timeout = Duration::max()) noexcept;
 
   [[nodiscard]] ConnectionState state() const noexcept;
@@ -57,17 +58,17 @@ class RealtimeClient {
  private:
   friend class AxonPush;
   friend class FacadeCore;
-  RealtimeClient(FacadeCore* core, Realtime session) noexcept;
+  RealtimeClient(FacadeCore* core, std::uint64_t session) noexcept;
   FacadeCore* core_ = nullptr;
-  Realtime session_;
+  std::uint64_t session_ = 0;
 };
 
 class AxonPush {
  public:
   // Never fails: error() tells what was wrong, every later call answers it, and nothing is sent.
   explicit AxonPush(ClientOptions options = {}) noexcept;
-  // Ends the session as Client's destructor does, and the thread. Inside a callback of its own the thread ends by itself
-  // when the callback has returned.
+  // Ends the session as Client's destructor does, and the thread. Inside a callback of its own the thread ends by
+  // itself when the callback has returned.
   ~AxonPush();
   AxonPush(const AxonPush&) = delete;
   AxonPush& operator=(const AxonPush&) = delete;

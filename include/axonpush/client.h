@@ -1,4 +1,5 @@
-// Client and Realtime: AxonPush on the caller's own loop. Nothing here blocks, and no thread is started but the resolver's.
+// Client and Realtime: AxonPush on the caller's own loop. Nothing here blocks, and no thread is started but the
+// resolver's.
 //
 //   net::Reactor reactor;
 //   net::TlsContext tls{{}};
@@ -29,38 +30,43 @@ class ClientCore;
 // Which events a subscription wants. An empty member matches everything in its place; an empty `environment` means the
 // session's, and "+" all of them. `trace_id` is a predicate on the event's own traceId.
 struct SubscribeFilter {
-  std::string_view channel_id;
-  std::string_view app_id;
-  std::string_view environment;
-  std::string_view event_type;
-  std::string_view agent_id;
-  std::string_view trace_id;
+  std::string_view channel_id = {};
+  std::string_view app_id = {};
+  std::string_view environment = {};
+  std::string_view event_type = {};
+  std::string_view agent_id = {};
+  std::string_view trace_id = {};
 };
 
 // What is published. The views need to live only until publish returns: the message is serialised in that call.
 struct Message {
-  std::string_view channel_id;  // required
-  std::string_view app_id;
-  std::string_view identifier;  // required
-  Payload payload;              // a JSON object, required
-  std::string_view agent_id;
-  std::string_view trace_id;
-  std::string_view event_type;
-  std::string_view environment;
+  std::string_view channel_id = {};  // required
+  std::string_view app_id = {};
+  std::string_view identifier = {};  // required
+  Payload payload = {};              // a JSON object, required
+  std::string_view agent_id = {};
+  std::string_view trace_id = {};
+  std::string_view event_type = {};
+  std::string_view environment = {};
 };
 
 // Where raw bytes are published: the topic's members as for Message, the body as it is.
 struct RawMessage {
-  std::string_view channel_id;  // required
-  std::string_view app_id;
-  std::string_view agent_id;
-  std::string_view event_type;
-  std::string_view environment;
-  Bytes body;
+  std::string_view channel_id = {};  // required
+  std::string_view app_id = {};
+  std::string_view agent_id = {};
+  std::string_view event_type = {};
+  std::string_view environment = {};
+  Bytes body = {};
 };
 
 struct PublishOptions {
-  enum class Delivery : std::uint8_t { session_default, at_most_once, at_least_once, exactly_once };
+  enum class Delivery : std::uint8_t {
+    session_default,
+    at_most_once,
+    at_least_once,
+    exactly_once
+  };
   Delivery qos = Delivery::session_default;  // exactly_once is refused with qos_not_supported: AWS IoT Core has none
 };
 
@@ -98,8 +104,8 @@ class Realtime {
   Realtime& operator=(Realtime other) noexcept;
   ~Realtime();
 
-  // Registers the callback at once; `done` tells when the broker has granted the filter, or why not. The subscription is
-  // kept through swaps and reconnects until it is taken off.
+  // Registers the callback at once; `done` tells when the broker has granted the filter, or why not. The subscription
+  // is kept through swaps and reconnects until it is taken off.
   [[nodiscard]] Result<Subscription> subscribe(const SubscribeFilter& filter, EventCallback callback,
                                                Completion done = {}) noexcept;
   // The same, for bodies that need not be JSON: the callback gets every body unread.
@@ -114,7 +120,8 @@ class Realtime {
   Status off_event(EventHandler handler) noexcept;
 
   // What cannot be sent is refused here; `done` then never runs. Otherwise it runs exactly once.
-  [[nodiscard]] Status publish(const Message& message, PublishCompletion done = {}, PublishOptions options = {}) noexcept;
+  [[nodiscard]] Status publish(const Message& message, PublishCompletion done = {},
+                               PublishOptions options = {}) noexcept;
   [[nodiscard]] Status publish_raw(const RawMessage& message, PublishCompletion done = {},
                                    PublishOptions options = {}) noexcept;
 
@@ -126,6 +133,8 @@ class Realtime {
   [[nodiscard]] Stats stats() const noexcept;
   // nullptr when RealtimeOptions::latency_histograms is off. Valid until the loop's next turn.
   [[nodiscard]] const LatencyStats* latency() const noexcept;
+  // Tells sessions of one client apart.
+  [[nodiscard]] std::uint64_t session() const noexcept { return session_; }
   // Starts a refresh now; refused with `quota` when one runs or the last began less than 5 s ago.
   Status refresh_now() noexcept;
 

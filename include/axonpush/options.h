@@ -1,8 +1,8 @@
-// What a program may say about a client and its realtime session: aggregates whose every member has a default, so that a
-// program names only what it wants: `{.api_key = "...", .tenant_id = "..."}`.
+// What a program may say about a client and its realtime session: aggregates whose every member has a default, so that
+// a program names only what it wants: `{.api_key = "...", .tenant_id = "..."}`.
 //
-// Lifetime: strings are owned; callbacks live as long as the session. Thread rule: values; the callbacks run on the loop's
-// thread (the facade's own thread for AxonPush). Sources: the product's configuration and realtime pages.
+// Lifetime: strings are owned; callbacks live as long as the session. Thread rule: values; the callbacks run on the
+// loop's thread (the facade's own thread for AxonPush). Sources: the product's configuration and realtime pages.
 #pragma once
 
 #include <axonpush/base/callback.h>
@@ -21,10 +21,14 @@ class TraceSink;
 using mqtt::Qos;
 
 // How credentials are asked for. The product's SDKs send POST, its published description says GET.
-enum class CredentialsMethod : std::uint8_t { post_then_get, post, get };
+enum class CredentialsMethod : std::uint8_t {
+  post_then_get,
+  post,
+  get
+};
 
-// The answer of a credentials source: the JSON body of the credentials endpoint, or an error. `retry_after` of the error
-// is honoured. Call it once, on the loop's thread; a late call after the session ended does nothing.
+// The answer of a credentials source: the JSON body of the credentials endpoint, or an error. `retry_after` of the
+// error is honoured. Call it once, on the loop's thread; a late call after the session ended does nothing.
 class CredentialsAnswer {
  public:
   virtual void body(std::string_view json) noexcept = 0;
@@ -35,36 +39,36 @@ class CredentialsAnswer {
 };
 
 struct ClientOptions {
-  std::string api_key;       // AXONPUSH_API_KEY; "ak_..." goes out as X-API-Key, "pt_..." as X-Public-Token
-  std::string bearer_token;  // a JWT, used when there is no api_key
-  std::string tenant_id;     // AXONPUSH_TENANT_ID or AXONPUSH_ORG_ID; x-tenant-id
-  std::string app_id;        // AXONPUSH_APP_ID; the default app of publish
-  std::string channel_id;    // AXONPUSH_CHANNEL_ID; the default channel of the tool
-  std::string base_url;      // AXONPUSH_BASE_URL; https://api.axonpush.xyz
-  std::string environment;   // AXONPUSH_ENVIRONMENT; X-Axonpush-Environment and the realtime default
-  Duration timeout = Duration::zero();      // AXONPUSH_TIMEOUT, in seconds there; zero: 30 s. One HTTP attempt
+  std::string api_key = {};             // AXONPUSH_API_KEY; "ak_..." goes out as X-API-Key, "pt_..." as X-Public-Token
+  std::string bearer_token = {};        // a JWT, used when there is no api_key
+  std::string tenant_id = {};           // AXONPUSH_TENANT_ID or AXONPUSH_ORG_ID; x-tenant-id
+  std::string app_id = {};              // AXONPUSH_APP_ID; the default app of publish
+  std::string channel_id = {};          // AXONPUSH_CHANNEL_ID; the default channel of the tool
+  std::string base_url = {};            // AXONPUSH_BASE_URL; https://api.axonpush.xyz
+  std::string environment = {};         // AXONPUSH_ENVIRONMENT; X-Axonpush-Environment and the realtime default
+  Duration timeout = Duration::zero();  // AXONPUSH_TIMEOUT, in seconds there; zero: 30 s. One HTTP attempt
   std::uint32_t max_retries = UINT32_MAX;   // AXONPUSH_MAX_RETRIES; UINT32_MAX: 3. Retries after the first attempt
   bool read_environment = true;             // false: no environment variable is looked at
   bool allow_cleartext_loopback = false;    // http and ws, for loopback hosts only
   bool allow_loopback = false;              // a public name may resolve to loopback (tests)
-  std::string connect_address;              // an IP literal to dial in place of the API host's name (tests)
-  std::string broker_connect_address;       // the same for the broker's name
-  std::string allowed_hosts;                // comma-separated suffixes the broker's host must end in; empty: any public name
+  std::string connect_address = {};         // an IP literal to dial in place of the API host's name (tests)
+  std::string broker_connect_address = {};  // the same for the broker's name
+  std::string allowed_hosts = {};  // comma-separated suffixes the broker's host must end in; empty: any public name
   CredentialsMethod credentials_method = CredentialsMethod::post_then_get;
   // Asked before every fetch in place of HTTPS. Runs on the loop's thread.
-  Callback<void(CredentialsAnswer&)> credentials_source;
+  Callback<void(CredentialsAnswer&)> credentials_source = {};
   // Tracing headers of the credentials request, sent when not empty.
-  std::string trace_id, span_id, traceparent, baggage;
-  TlsOptions tls;  // used by AxonPush; a Client takes a TlsContext instead
+  std::string trace_id = {}, span_id = {}, traceparent = {}, baggage = {};
+  TlsOptions tls = {};         // used by AxonPush; a Client takes a TlsContext instead
   TraceSink* trace = nullptr;  // trace.h; outlives the client
 };
 
 // What on_error is told. The views live until the callback returns.
 struct ErrorReport {
-  Error error;
-  std::string_view subject;   // the filter, topic or host at fault; never a secret
-  std::uint32_t attempt = 0;  // of a refresh or reconnect: 1 for the first; 0: not an attempt
-  Duration next_delay;        // until the next attempt; zero when there is none
+  Error error = {};
+  std::string_view subject = {};  // the filter, topic or host at fault; never a secret
+  std::uint32_t attempt = 0;      // of a refresh or reconnect: 1 for the first; 0: not an attempt
+  Duration next_delay = {};       // until the next attempt; zero when there is none
 };
 
 enum class ConnectionState : std::uint8_t {
@@ -82,22 +86,23 @@ enum class ConnectionState : std::uint8_t {
 struct StateChange {
   ConnectionState from = ConnectionState::idle;
   ConnectionState to = ConnectionState::idle;
-  Error reason;          // why, when something failed
+  Error reason = {};  // why, when something failed
   Instant next_attempt = Instant::never();
 };
 
 // The session could not be resumed over a reconnect or a takeover: events between the two instants may be missing.
 struct PossibleGap {
-  Instant from;
-  Instant to;
+  Instant from = {};
+  Instant to = {};
 };
 
 struct RealtimeOptions {
-  std::string environment;  // default environment of topics; else ClientOptions::environment, else the credentials' slug
+  std::string environment =
+      {};  // default environment of topics; else ClientOptions::environment, else the credentials' slug
   Duration credentials_refresh_lead = limits::kRefreshLead;
-  Callback<void(const ErrorReport&)> on_error;
-  Callback<void(const StateChange&)> on_state;
-  Callback<void(const PossibleGap&)> on_gap;
+  Callback<void(const ErrorReport&)> on_error = {};
+  Callback<void(const StateChange&)> on_state = {};
+  Callback<void(const PossibleGap&)> on_gap = {};
 
   Qos qos = Qos::at_least_once;  // default of publish and subscribe
   std::string subprotocols = "mqtt, mqttv5.0";
@@ -108,9 +113,9 @@ struct RealtimeOptions {
   Duration connack_timeout = limits::kConnackTimeout;
   Duration suback_timeout = limits::kSubackTimeout;
   Duration puback_timeout = limits::kPubackTimeout;
-  bool refresh_jitter = true;  // false: the refresh starts exactly `lead` before expiry
-  bool retry_jitter = true;    // false: the refresh ladder is exactly 5, 15, 30, 60, 60, ... s
-  bool ordered_swap = false;   // the new connection publishes only after the old one's PUBACKs
+  bool refresh_jitter = true;       // false: the refresh starts exactly `lead` before expiry
+  bool retry_jitter = true;         // false: the refresh ladder is exactly 5, 15, 30, 60, 60, ... s
+  bool ordered_swap = false;        // the new connection publishes only after the old one's PUBACKs
   bool latency_histograms = false;  // stats.h
   std::uint16_t receive_maximum = limits::kMqttReceiveMaximum;
   std::uint32_t packet_bytes_max = limits::kMqttPacketBytes;

@@ -42,25 +42,25 @@ struct Stats {
   std::uint64_t duplicates_dropped = 0;  // second copies during a swap or after a reconnect
   std::uint64_t dedup_overflow = 0;
   // Outgoing.
-  std::uint64_t publishes = 0;           // accepted
+  std::uint64_t publishes = 0;  // accepted
   std::uint64_t publish_bytes = 0;
-  std::uint64_t acknowledged = 0;        // PUBACK with success
+  std::uint64_t acknowledged = 0;  // PUBACK with success
   std::uint64_t publish_failures = 0;
   std::uint64_t resent = 0;
-  std::uint64_t queue_count_max = 0;     // high-water marks
+  std::uint64_t queue_count_max = 0;  // high-water marks
   std::uint64_t queue_bytes_max = 0;
   // Life.
   std::uint64_t fetches = 0;
-  std::uint64_t connections = 0;         // CONNACK 0x00
+  std::uint64_t connections = 0;  // CONNACK 0x00
   std::uint64_t swaps = 0;
   std::uint64_t refresh_failures = 0;
   std::uint64_t reconnects = 0;
   std::uint64_t gaps = 0;
   std::uint64_t callbacks_threw = 0;
-  std::uint64_t clock_skewed = 0;        // Date and the local clock differ by more than 24 h
-  std::uint64_t bytes_in = 0;            // decrypted
-  std::uint64_t bytes_out = 0;           // before encryption
-  std::uint64_t ignored_packets = 0;     // legal and meaningless: an unknown PUBACK, an unasked pong
+  std::uint64_t clock_skewed = 0;     // Date and the local clock differ by more than 24 h
+  std::uint64_t bytes_in = 0;         // decrypted
+  std::uint64_t bytes_out = 0;        // before encryption
+  std::uint64_t ignored_packets = 0;  // legal and meaningless: an unknown PUBACK, an unasked pong
 };
 
 // Only when RealtimeOptions::latency_histograms is on.

@@ -1,7 +1,8 @@
-// Typed records of what a client does, for a flight recorder or a log of the host's own. The library itself logs nothing.
+// Typed records of what a client does, for a flight recorder or a log of the host's own. The library itself logs
+// nothing.
 //
-// Records hold numbers and enumerators only: no peer's text, no secret, no payload. Thread rule: the sink is called on the
-// loop's thread, with no lock held, and must not call back into the client.
+// Records hold numbers and enumerators only: no peer's text, no secret, no payload. Thread rule: the sink is called on
+// the loop's thread, with no lock held, and must not call back into the client.
 #pragma once
 
 #include <axonpush/base/error.h>
@@ -11,16 +12,16 @@ namespace axonpush::inline v0 {
 
 enum class TraceKind : std::uint8_t {
   fetch_started,
-  fetch_done,       // number: HTTP status
+  fetch_done,  // number: HTTP status
   fetch_failed,
-  dial_started,     // connection
+  dial_started,  // connection
   transport_open,
-  upgraded,         // the WebSocket handshake is done
-  packet_in,        // number: MQTT packet type; size
+  upgraded,   // the WebSocket handshake is done
+  packet_in,  // number: MQTT packet type; size
   packet_out,
-  state,            // number: ConnectionState
-  swap_step,        // number: RefreshPhase
-  active,           // this connection is the active one from now on
+  state,      // number: ConnectionState
+  swap_step,  // number: RefreshPhase
+  active,     // this connection is the active one from now on
   retired,
   lost,
   closed,

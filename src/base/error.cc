@@ -76,8 +76,8 @@ constexpr std::string_view kErrcNames[] = {
 };
 static_assert(sizeof kErrcNames / sizeof kErrcNames[0] == kErrcCount);
 
-constexpr std::string_view kCulpritNames[] = {"nobody", "malformed by the peer", "refused by the peer", "limit",
-                                              "misuse", "transport",             "internal"};
+constexpr std::string_view kCulpritNames[] = {
+    "nobody", "malformed by the peer", "refused by the peer", "limit", "misuse", "transport", "internal"};
 
 }  // namespace
 

@@ -33,6 +33,11 @@ class TextWriter {
     character(kDigits[value >> 4]);
     character(kDigits[value & 15]);
   }
+  void hex(std::uint8_t value) noexcept {
+    static constexpr char kLower[] = "0123456789abcdef";
+    character(kLower[value >> 4]);
+    character(kLower[value & 15]);
+  }
   // Printable ASCII as it is; every other byte as \xNN, so that a peer's text can neither move a terminal's cursor nor
   // start a new line in a log.
   void escaped(std::string_view from) noexcept {

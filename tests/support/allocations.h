@@ -1,5 +1,5 @@
-// Counts allocations of the whole program and can make the k-th one fail: the standard's replaceable operator new is the
-// seam, so the library needs no hook.
+// Counts allocations of the whole program and can make the k-th one fail: the standard's replaceable operator new is
+// the seam, so the library needs no hook.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,10 @@ namespace axonpush::test {
 // the k-th on.
 class FailAllocations {
  public:
-  enum class Mode { once, from_then_on };
+  enum class Mode {
+    once,
+    from_then_on
+  };
   FailAllocations(std::uint64_t kth, Mode mode);
   ~FailAllocations();
   FailAllocations(const FailAllocations&) = delete;

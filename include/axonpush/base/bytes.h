@@ -57,6 +57,10 @@ inline void store_be64(std::uint8_t* into, std::uint64_t value) noexcept {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "axonpush has not been ported to big-endian machines");
 
 // What a decoder can say. `need_more` is never an error by itself: only the end of the stream makes it one.
-enum class Progress : std::uint8_t { done, need_more, error };
+enum class Progress : std::uint8_t {
+  done,
+  need_more,
+  error
+};
 
 }  // namespace axonpush::inline v0

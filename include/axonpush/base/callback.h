@@ -34,7 +34,10 @@ struct CallFailure {
   [[nodiscard]] std::string_view view() const noexcept { return {text, size}; }
 };
 
-enum class CallOutcome : std::uint8_t { returned, threw };
+enum class CallOutcome : std::uint8_t {
+  returned,
+  threw
+};
 
 namespace detail {
 
@@ -46,23 +49,31 @@ inline namespace exceptions_off {
 
 struct ExceptionMode;
 
+// A callable that takes a CallFailure& first and answers a CallOutcome passes another Callback's outcome through.
+template <class Callable, class... Args>
+inline constexpr bool kForwardsOutcome = std::is_invocable_r_v<CallOutcome, Callable&, CallFailure&, Args...>;
+
 template <class Callable, class... Args>
 CallOutcome call_guarded(void* object, CallFailure& failure, Args... args) noexcept {
+  if constexpr (kForwardsOutcome<Callable, Args...>) {
+    return (*static_cast<Callable*>(object))(failure, std::forward<Args>(args)...);
+  } else {
 #if defined(__cpp_exceptions)
-  try {
-    (*static_cast<Callable*>(object))(std::forward<Args>(args)...);
-  } catch (const std::exception& thrown) {
-    failure.assign(thrown.what());
-    return CallOutcome::threw;
-  } catch (...) {
-    failure.assign("unknown exception");
-    return CallOutcome::threw;
-  }
+    try {
+      (*static_cast<Callable*>(object))(std::forward<Args>(args)...);
+    } catch (const std::exception& thrown) {
+      failure.assign(thrown.what());
+      return CallOutcome::threw;
+    } catch (...) {
+      failure.assign("unknown exception");
+      return CallOutcome::threw;
+    }
 #else
-  (*static_cast<Callable*>(object))(std::forward<Args>(args)...);
-  static_cast<void>(failure);
+    (*static_cast<Callable*>(object))(std::forward<Args>(args)...);
+    static_cast<void>(failure);
 #endif
-  return CallOutcome::returned;
+    return CallOutcome::returned;
+  }
 }
 
 }  // inline namespace of the exception mode
@@ -80,9 +91,9 @@ class Callback<void(Args...)> {
   constexpr Callback(std::nullptr_t) noexcept {}
 
   template <class Callable, class Mode = detail::ExceptionMode>
-    requires(!std::is_same_v<std::remove_cvref_t<Callable>, Callback> &&
-             std::is_invocable_v<std::remove_cvref_t<Callable>&, Args...>)
-  Callback(Callable&& callable) {
+  requires(!std::is_same_v<std::remove_cvref_t<Callable>, Callback> &&
+           (std::is_invocable_v<std::remove_cvref_t<Callable>&, Args...> ||
+            detail::kForwardsOutcome<std::remove_cvref_t<Callable>, Args...>)) Callback(Callable&& callable) {
     using Stored = std::remove_cvref_t<Callable>;
     if constexpr (std::is_pointer_v<Stored>) {
       if (callable == nullptr) return;
@@ -127,7 +138,11 @@ class Callback<void(Args...)> {
   }
 
  private:
-  enum class Operation : std::uint8_t { object, destroy, move };
+  enum class Operation : std::uint8_t {
+    object,
+    destroy,
+    move
+  };
   using Call = CallOutcome (*)(void*, CallFailure&, Args...) noexcept;
   using Manage = void* (*)(Operation, void*, void*) noexcept;
 

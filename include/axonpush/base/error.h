@@ -81,7 +81,15 @@ enum class Errc : std::uint8_t {
 };
 inline constexpr std::size_t kErrcCount = static_cast<std::size_t>(Errc::internal) + 1;
 
-enum class Culprit : std::uint8_t { nobody, peer_malformed, peer_refused, limit, caller, transport, internal };
+enum class Culprit : std::uint8_t {
+  nobody,
+  peer_malformed,
+  peer_refused,
+  limit,
+  caller,
+  transport,
+  internal
+};
 
 [[nodiscard]] constexpr Culprit culprit_of(Errc code) noexcept {
   if (code == Errc::none) return Culprit::nobody;
@@ -99,10 +107,10 @@ enum class Culprit : std::uint8_t { nobody, peer_malformed, peer_refused, limit,
 
 // The server's own words, escaped to printable ASCII and capped at kServerTextBytes each.
 struct ServerWords {
-  std::string_view message;
-  std::string_view code;        // the envelope's `code`
-  std::string_view hint;        // the envelope's `hint`
-  std::string_view request_id;  // the envelope's `requestId`
+  std::string_view message = {};
+  std::string_view code = {};        // the envelope's `code`
+  std::string_view hint = {};        // the envelope's `hint`
+  std::string_view request_id = {};  // the envelope's `requestId`
 };
 
 class Error {

@@ -16,9 +16,7 @@ class InlineVec {
  public:
   InlineVec() noexcept = default;
   InlineVec(InlineVec&& other) noexcept { take(other); }
-  InlineVec(const InlineVec& other) noexcept
-    requires std::is_copy_constructible_v<T>
-  {
+  InlineVec(const InlineVec& other) noexcept requires std::is_copy_constructible_v<T> {
     for (const T& element : other) static_cast<void>(push_back(element));
   }
   InlineVec& operator=(InlineVec other) noexcept {
@@ -59,9 +57,7 @@ class InlineVec {
 
  private:
   [[nodiscard]] T* slot(std::size_t index) noexcept { return reinterpret_cast<T*>(storage_) + index; }
-  [[nodiscard]] const T* slot(std::size_t index) const noexcept {
-    return reinterpret_cast<const T*>(storage_) + index;
-  }
+  [[nodiscard]] const T* slot(std::size_t index) const noexcept { return reinterpret_cast<const T*>(storage_) + index; }
   void take(InlineVec& other) noexcept {
     for (T& element : other) {
       ::new (static_cast<void*>(slot(size_))) T(std::move(element));

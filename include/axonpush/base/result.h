@@ -22,9 +22,7 @@ class [[nodiscard]] Result {
   Result(Result&& other) noexcept : error_(other.error_) {
     if (ok()) ::new (static_cast<void*>(&value_)) T(std::move(other.value_));
   }
-  Result(const Result& other) noexcept
-    requires std::is_copy_constructible_v<T>
-      : error_(other.error_) {
+  Result(const Result& other) noexcept requires std::is_copy_constructible_v<T> : error_(other.error_) {
     if (ok()) ::new (static_cast<void*>(&value_)) T(other.value_);
   }
   Result& operator=(Result other) noexcept {

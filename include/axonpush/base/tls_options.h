@@ -14,16 +14,16 @@ struct SpkiPin {
 };
 
 struct TlsOptions {
-  std::string ca_file;  // PEM; empty together with ca_pem: the system's trust store
-  std::string ca_pem;   // PEM text itself
-  std::string client_certificate_file;  // PEM chain, leaf first
-  std::string client_key_file;          // PEM
+  std::string ca_file = {};                  // PEM; empty together with ca_pem: the system's trust store
+  std::string ca_pem = {};                   // PEM text itself
+  std::string client_certificate_file = {};  // PEM chain, leaf first
+  std::string client_key_file = {};          // PEM
   // In addition to the chain's checks, never instead of them: one key of the chain must match. None, or at least two
   // (a single pin cannot be rotated).
-  InlineVec<SpkiPin, 8> pins;
-  bool offer_alpn_http11 = false;   // "http/1.1" and nothing else; off, because ALPN breaks AWS's custom authorizer
+  InlineVec<SpkiPin, 8> pins = {};
+  bool offer_alpn_http11 = false;    // "http/1.1" and nothing else; off, because ALPN breaks AWS's custom authorizer
   bool require_ocsp_staple = false;  // refuse a must-staple certificate without its staple
-  bool low_memory = false;          // small read buffer and SSL_MODE_RELEASE_BUFFERS: less memory, an allocation per record
+  bool low_memory = false;  // small read buffer and SSL_MODE_RELEASE_BUFFERS: less memory, an allocation per record
 };
 
 }  // namespace axonpush::inline v0

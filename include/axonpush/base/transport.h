@@ -50,9 +50,9 @@ class Transport {
   Transport& operator=(const Transport&) = default;
 };
 
-// Proof that the peer's name was verified on this very connection (or that it is loopback cleartext the caller allowed).
-// Only a Connector can make one, and no writer of secrets can be called without it: a check that cannot be forgotten
-// on the second connection.
+// Proof that the peer's name was verified on this very connection (or that it is loopback cleartext the caller
+// allowed). Only a Connector can make one, and no writer of secrets can be called without it: a check that cannot be
+// forgotten on the second connection.
 class TlsVerified {
  public:
   TlsVerified(TlsVerified&& other) noexcept = default;
@@ -65,9 +65,13 @@ class TlsVerified {
   TlsVerified() = default;
 };
 
-enum class ConnectionId : std::uint64_t {};
+enum class ConnectionId : std::uint64_t {
+};
 
-enum class Security : std::uint8_t { tls, cleartext_loopback };
+enum class Security : std::uint8_t {
+  tls,
+  cleartext_loopback
+};
 
 // Where to connect. The views are copied by Connector::open.
 struct Endpoint {
@@ -82,7 +86,12 @@ struct Endpoint {
 };
 
 // How far an attempt got, for traces and for the words of an error.
-enum class DialStep : std::uint8_t { resolve, connect, handshake, established };
+enum class DialStep : std::uint8_t {
+  resolve,
+  connect,
+  handshake,
+  established
+};
 
 // What a Connector tells whoever opened through it.
 class ConnectionSink {
@@ -133,6 +142,8 @@ class Host {
   virtual ~Host() = default;
   // The loop's instant: the same for the whole of one turn.
   [[nodiscard]] virtual Instant now() const noexcept = 0;
+  // The clock itself, for measuring within a turn.
+  [[nodiscard]] virtual Instant fresh_now() const noexcept = 0;
   [[nodiscard]] virtual WallTime wall_now() const noexcept = 0;
   [[nodiscard]] virtual Entropy& entropy() noexcept = 0;
   [[nodiscard]] virtual Connector& connector() noexcept = 0;
@@ -141,7 +152,10 @@ class Host {
   virtual void attach(Driven* driven) noexcept = 0;
   // The deadline may have changed, or there is output to flush. Inside a loop turn: turn() is called before the turn
   // ends. Outside: turn() is called at once by `flush`, in the next loop turn by `later`.
-  enum class When : std::uint8_t { flush, later };
+  enum class When : std::uint8_t {
+    flush,
+    later
+  };
   virtual void request_turn(When when) noexcept = 0;
 
  protected:

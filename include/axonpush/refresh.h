@@ -1,0 +1,539 @@
+// The machine that keeps a client connected: first connect, credential refresh by make before break, reconnect. A pure
+// function: state and input in, state and actions out. No pointers, no strings, no clock: instants and random draws are
+// part of the input, tokens and connections live in the shell that runs the actions (src/client/core.cc).
+//
+// At most two connections exist: `serving` delivers and publishes, `candidate` is being made ready. When the candidate
+// is ready it becomes the serving one and the other is `retiring`. Answers carry the generation they were asked with,
+// and a stale one changes nothing.
+// Thread rule: none, values. Source: CONTRACT section 6, FAULTS sections 1.0 to 1.3.
+#pragma once
+
+#include <axonpush/base/bytes.h>
+#include <axonpush/base/time.h>
+#include <axonpush/limits.h>
+
+namespace axonpush::inline v0::refresh {
+
+enum class Phase : std::uint8_t {
+  idle,            // nothing begun. next: first_fetch, closed
+  first_fetch,     // the caller waits. next: first_dial, closed (the failure is the caller's)
+  first_dial,      // name to CONNACK. next: live, closed
+  live,            // one connection serves; deadline: the next refresh. next: live_fetch, reconnect_wait, closing
+  live_fetch,      // next: live_dial, live (failed, deadline: the ladder), fetch (serving lost), closing
+  live_dial,       // next: live_restore, overlap (session resumed), live (failed), dial (serving lost), closing
+  live_restore,    // SUBSCRIBE sent on the candidate. next: overlap, live (failed), restore (serving lost), closing
+  overlap,         // both deliver, the new one publishes; deadline: the grace. next: drain, live, closing
+  drain,           // the old one got its DISCONNECT or awaits PUBACKs. next: live, reconnect_wait, closing
+  reconnect_wait,  // no connection; deadline: the next attempt. next: fetch, dial, closing
+  fetch,           // no connection. next: dial, reconnect_wait, closing
+  dial,            // no connection. next: restore, live (session resumed), reconnect_wait, closing
+  restore,         // no serving connection yet. next: live, reconnect_wait, closing
+  closing,         // disconnect: what is queued is sent; deadline: the drain's end. next: closed
+  closed,          // the end
+};
+inline constexpr std::size_t kPhaseCount = static_cast<std::size_t>(Phase::closed) + 1;
+
+enum class InputKind : std::uint8_t {
+  connect,         // the caller asks for a session
+  refresh,         // the caller asks for a refresh now
+  fetched,         // credentials came; life_left, sent_at
+  fetch_failed,    // failure, retry_after
+  dialed,          // CONNACK 0x00 on the candidate; session_present
+  dial_failed,     // the candidate died before CONNACK 0x00; failure
+  restored,        // every SUBACK is in on the candidate
+  restore_failed,  // refused, timed out; failure
+  candidate_lost,  // the candidate died after CONNACK, before it served
+  serving_lost,    // the connection that serves died; failure
+  retiring_ended,  // the retiring connection is closed, read to its end
+  drained,         // the retiring connection has no publish in flight any more (drain); everything is sent (closing)
+  disconnect,      // the caller ends it
+  tick,            // time has passed
+};
+inline constexpr std::size_t kInputKindCount = static_cast<std::size_t>(InputKind::tick) + 1;
+
+// How a failure is met.
+enum class Failure : std::uint8_t {
+  transient,             // try again with the same credentials while they live
+  credentials_refused,   // 0x86, 0x87, 0x8C, HTTP 401 or 403 at the upgrade: never present these again
+  configuration,         // asking again soon cannot help: every 60 s
+  moved,                 // 0x9C, 0x9D: back-off, with fresh credentials, because the endpoint comes with them
+  maximum_connect_time,  // 0xA0: at once, with fresh credentials
+  session_conflict,      // 0x8E outside a swap: another process uses the client id
+};
+
+struct Input {
+  InputKind kind = InputKind::tick;
+  Failure failure = Failure::transient;
+  bool session_present = false;
+  bool same_client_id = false;   // fetched: the candidate will take the serving connection's session over
+  bool expected = false;         // serving_lost: our own new CONNECT made the broker end it
+  std::uint32_t generation = 0;  // answers only
+  std::uint32_t random = 0;      // uniform; drawn by the shell for every input
+  Duration life_left = {};       // fetched
+  Duration retry_after = {};     // fetch_failed, dial_failed; zero: none
+  Instant sent_at = {};          // fetched: when the request was sent
+};
+
+struct Settings {
+  Duration lead = limits::kRefreshLead;
+  Duration grace = limits::kOverlapGrace;
+  Duration drain = limits::kDrainTimeout;
+  bool refresh_jitter = true;
+  bool retry_jitter = true;
+};
+
+struct State {
+  Phase phase = Phase::idle;
+  bool has_credentials = false;  // and they were not refused
+  bool takeover = false;         // the candidate has the serving connection's client id: its end (0x8E) is expected
+  bool retiring = false;         // an old connection is still there
+  std::uint8_t refresh_failures = 0;    // in a row; the ladder's index
+  std::uint8_t reconnect_failures = 0;  // in a row; k of the full jitter
+  std::uint8_t conflicts = 0;           // 0x8E outside a swap within five minutes
+  std::uint32_t generation = 0;         // of the attempt under way
+  Instant deadline = Instant::never();  // of the phase
+  Instant refresh_at = Instant::never();
+  Instant expires_at = Instant::never();  // of the credentials at hand: no connection is opened with them after it
+  Instant refresh_started_at = Instant::from_nanoseconds(INT64_MIN / 2);
+  Instant live_since = Instant::never();
+  Instant conflict_window_start = Instant::from_nanoseconds(INT64_MIN / 2);
+};
+
+// What the shell must do, in the order of the bits.
+enum Action : std::uint32_t {
+  kNone = 0,
+  kDropCandidate = 1U << 0,    // close it, forget its traces
+  kDropServing = 1U << 1,      // close it without ceremony
+  kStartFetch = 1U << 2,       // with State::generation
+  kStartDial = 1U << 3,        // with State::generation and the credentials at hand
+  kStartRestore = 1U << 4,     // SUBSCRIBE everything wanted on the candidate
+  kActivate = 1U << 5,         // the candidate serves; a serving one becomes the retiring one
+  kPromoteRetiring = 1U << 6,  // the retiring one serves again: the new one died in the overlap
+  kBeginDrain = 1U << 7,       // the retiring one: await its PUBACKs, then DISCONNECT
+  kEndRetiring = 1U << 8,      // DISCONNECT it now, whatever is in flight
+  kConnected = 1U << 9,        // the caller's connect is done, or a reconnect is
+  kConnectFailed = 1U << 10,   // the caller's connect failed: the end
+  kReportFailure = 1U << 11,   // on_error, with attempt number and next delay
+  kReportLost = 1U << 12,      // there is no connection any more
+  kReportConflict = 1U << 13,
+  kBeginClose = 1U << 14,  // drain, DISCONNECT, close on everything
+  kFinish = 1U << 15,      // closed: everything is released
+  kSwapped = 1U << 16,     // a swap is complete
+};
+
+struct Step {
+  State state;
+  std::uint32_t actions = kNone;
+};
+
+namespace detail {
+
+inline constexpr Duration kLadder[] = {seconds(5), seconds(15), seconds(30), seconds(60)};
+inline constexpr Duration kDialLifeMin = seconds(5);  // a dial needs some life left (FAULTS I-13)
+inline constexpr Duration kConflictWindow = minutes(5);
+inline constexpr std::uint8_t kConflictsMax = 3;
+inline constexpr Duration kConfigurationWait = seconds(60);
+
+// span * random / 2^32, without overflow for spans up to 24 h.
+constexpr Duration scaled(Duration span, std::uint32_t random) noexcept {
+  const std::int64_t whole = span.nanoseconds() >> 32;
+  const std::int64_t part = span.nanoseconds() & 0xFFFFFFFF;
+  const auto low = static_cast<std::int64_t>(static_cast<std::uint64_t>(part) * random >> 32);
+  return nanoseconds(whole * static_cast<std::int64_t>(random) + low);
+}
+constexpr Duration shorter_of(Duration left, Duration right) noexcept { return right < left ? right : left; }
+constexpr Duration longer_of(Duration left, Duration right) noexcept { return left < right ? right : left; }
+constexpr Instant later_of(Instant left, Instant right) noexcept { return left < right ? right : left; }
+constexpr std::uint8_t plus_one(std::uint8_t count) noexcept {
+  return count == UINT8_MAX ? count : static_cast<std::uint8_t>(count + 1);
+}
+
+// CONTRACT 6.1: when to begin the next refresh, for credentials of `life` asked for at `sent_at`.
+constexpr Instant refresh_instant(const Settings& settings, Instant sent_at, Duration life, Instant connected_at,
+                                  Instant refresh_started_at, std::uint32_t random) noexcept {
+  const bool short_lived = life <= settings.lead * 2;
+  Instant at = short_lived ? sent_at + life / 2 : sent_at + life - settings.lead;
+  if (settings.refresh_jitter) {
+    const Duration most = shorter_of(shorter_of(seconds(30), settings.lead / 2), life / 20);
+    at = at - scaled(most, random);
+  }
+  // AWS ends a WebSocket after 24 h: never later than 60 s before that.
+  at = earlier_of(at, connected_at + limits::kConnectionLifetimeMax - seconds(60));
+  return later_of(at, refresh_started_at + limits::kRefreshFloor);
+}
+
+constexpr Duration ladder_wait(const Settings& settings, std::uint8_t failures, std::uint32_t random) noexcept {
+  const std::size_t index = failures == 0 ? 0 : failures - 1U;
+  const Duration wait = kLadder[index < 3 ? index : 3];
+  return settings.retry_jitter ? wait + scaled(wait / 5, random) : wait;
+}
+
+// CONTRACT 6: U(0, 1 s) first, then U(0, min(60 s, 1 s * 2^k)), never under 5 s from k = 3 on.
+constexpr Duration reconnect_wait(std::uint8_t k, std::uint32_t random) noexcept {
+  const Duration span =
+      k >= 6 ? limits::kReconnectMax : shorter_of(limits::kReconnectMax, limits::kReconnectBase * (1LL << k));
+  const Duration wait = scaled(span, random);
+  return k >= 3 ? longer_of(wait, seconds(5)) : wait;
+}
+
+}  // namespace detail
+
+[[nodiscard]] constexpr bool has_serving(Phase phase) noexcept {
+  return phase == Phase::live || phase == Phase::live_fetch || phase == Phase::live_dial ||
+         phase == Phase::live_restore || phase == Phase::overlap || phase == Phase::drain;
+}
+
+[[nodiscard]] constexpr bool attempt_under_way(Phase phase) noexcept {
+  return phase == Phase::first_fetch || phase == Phase::first_dial || phase == Phase::live_fetch ||
+         phase == Phase::live_dial || phase == Phase::live_restore || phase == Phase::fetch || phase == Phase::dial ||
+         phase == Phase::restore;
+}
+
+// One transition. Every pair of phase and input is defined; a pair that cannot happen leaves the state as it is.
+class Machine {
+ public:
+  [[nodiscard]] static constexpr Step step(const State& before, const Input& input, const Settings& settings,
+                                           Instant now) noexcept {
+    Machine machine(before, input, settings, now);
+    machine.run();
+    return {machine.state_, machine.actions_};
+  }
+
+ private:
+  constexpr Machine(const State& before, const Input& input, const Settings& settings, Instant now) noexcept
+      : state_(before), input_(input), settings_(settings), now_(now) {}
+
+  constexpr void run() noexcept {
+    if (state_.phase == Phase::closed) return;
+    switch (input_.kind) {
+      case InputKind::connect:
+        if (state_.phase == Phase::idle) begin_fetch(Phase::first_fetch);
+        return;
+      case InputKind::refresh:
+        if (state_.phase == Phase::live && now_ - state_.refresh_started_at >= limits::kRefreshFloor) {
+          begin_fetch(Phase::live_fetch);
+        }
+        return;
+      case InputKind::fetched:
+        if (fresh()) on_fetched();
+        return;
+      case InputKind::fetch_failed:
+        if (fresh()) on_attempt_failed();
+        return;
+      case InputKind::dialed:
+        if (fresh()) on_dialed();
+        return;
+      case InputKind::dial_failed:
+      case InputKind::restore_failed:
+      case InputKind::candidate_lost:
+        if (fresh()) on_candidate_failed();
+        return;
+      case InputKind::restored:
+        if (fresh()) on_restored();
+        return;
+      case InputKind::serving_lost:
+        on_serving_lost();
+        return;
+      case InputKind::retiring_ended:
+        on_retiring_ended();
+        return;
+      case InputKind::drained:
+        if (state_.phase == Phase::drain) act(kEndRetiring);
+        if (state_.phase == Phase::closing) finish();
+        return;
+      case InputKind::disconnect:
+        on_disconnect();
+        return;
+      case InputKind::tick:
+        on_tick();
+        return;
+    }
+  }
+
+  // An answer to a question that is no longer asked.
+  [[nodiscard]] constexpr bool fresh() const noexcept { return input_.generation == state_.generation; }
+  constexpr void act(std::uint32_t action) noexcept { actions_ |= action; }
+  constexpr void enter(Phase phase, Instant deadline) noexcept {
+    state_.phase = phase;
+    state_.deadline = deadline;
+  }
+
+  constexpr void begin_fetch(Phase phase) noexcept {
+    // The last refresh led to a connection that has been kept for 30 s: the ladder starts anew (CONTRACT 6.7).
+    if (state_.live_since > state_.refresh_started_at && now_ - state_.live_since >= limits::kBackoffResetAfter) {
+      state_.refresh_failures = 0;
+    }
+    ++state_.generation;
+    state_.refresh_started_at = now_;
+    enter(phase, Instant::never());  // the fetch has a deadline of its own (limits::kFetchTimeout)
+    act(kStartFetch);
+  }
+  constexpr void begin_dial(Phase phase) noexcept {
+    ++state_.generation;
+    enter(phase, Instant::never());  // the dial has a deadline of its own (limits::kDialTimeout)
+    act(kStartDial);
+  }
+
+  constexpr void on_fetched() noexcept {
+    const bool first = state_.phase == Phase::first_fetch;
+    if (!first && state_.phase != Phase::live_fetch && state_.phase != Phase::fetch) return;
+    state_.has_credentials = true;
+    state_.takeover = input_.same_client_id && state_.phase == Phase::live_fetch;
+    state_.expires_at = input_.sent_at + input_.life_left;
+    state_.refresh_at = detail::refresh_instant(settings_, input_.sent_at, input_.life_left, now_,
+                                                state_.refresh_started_at, input_.random);
+    begin_dial(first ? Phase::first_dial : state_.phase == Phase::live_fetch ? Phase::live_dial : Phase::dial);
+  }
+
+  constexpr void on_dialed() noexcept {
+    switch (state_.phase) {
+      case Phase::first_dial:
+        become_live();
+        act(kActivate | kConnected);
+        return;
+      case Phase::live_dial:
+        // A resumed session brings its subscriptions along; only what differs is still sent (by the shell's
+        // reconciling).
+        enter(Phase::live_restore, Instant::never());
+        act(kStartRestore);
+        return;
+      case Phase::dial:
+        enter(Phase::restore, Instant::never());
+        act(kStartRestore);
+        return;
+      default:
+        return;
+    }
+  }
+
+  constexpr void on_restored() noexcept {
+    if (state_.phase == Phase::live_restore) {
+      enter(Phase::overlap, now_ + settings_.grace);
+      state_.retiring = true;
+      state_.live_since = now_;
+      act(kActivate);
+    } else if (state_.phase == Phase::restore) {
+      // In a takeover the broker ended the old connection for the new one: that is a swap, not a reconnect.
+      act(kActivate | (state_.takeover ? kSwapped : kConnected));
+      become_live();
+    }
+  }
+
+  constexpr void become_live() noexcept {
+    state_.takeover = false;
+    state_.live_since = now_;
+    enter(Phase::live, state_.refresh_at);
+  }
+
+  // A fetch that failed, in any of its three phases.
+  constexpr void on_attempt_failed() noexcept {
+    if (state_.phase == Phase::first_fetch) {
+      act(kConnectFailed);
+      close_now();
+    } else if (state_.phase == Phase::live_fetch) {
+      wait_for_refresh();
+    } else if (state_.phase == Phase::fetch) {
+      wait_for_reconnect();
+    }
+  }
+
+  constexpr void on_candidate_failed() noexcept {
+    if (input_.failure == Failure::credentials_refused || input_.failure == Failure::moved) {
+      state_.has_credentials = false;
+    }
+    switch (state_.phase) {
+      case Phase::first_dial:
+        act(kDropCandidate | kConnectFailed);
+        close_now();
+        return;
+      case Phase::live_dial:
+      case Phase::live_restore:
+        act(kDropCandidate);
+        wait_for_refresh();
+        return;
+      case Phase::dial:
+      case Phase::restore:
+        act(kDropCandidate);
+        if (state_.takeover) act(kReportLost);  // the old one's end was expected, the new one's is not
+        wait_for_reconnect();
+        return;
+      default:
+        return;
+    }
+  }
+
+  // The old connection goes on; the ladder of CONTRACT 6.7.
+  constexpr void wait_for_refresh() noexcept {
+    ++state_.generation;
+    state_.takeover = false;
+    state_.refresh_failures = detail::plus_one(state_.refresh_failures);
+    Duration wait = detail::ladder_wait(settings_, state_.refresh_failures, input_.random);
+    if (input_.failure == Failure::configuration) wait = detail::longer_of(wait, detail::kConfigurationWait);
+    wait = detail::longer_of(wait, detail::shorter_of(input_.retry_after, limits::kRetryAfterMax));
+    state_.refresh_at = detail::later_of(now_ + wait, state_.refresh_started_at + limits::kRefreshFloor);
+    enter(Phase::live, state_.refresh_at);
+    act(kReportFailure);
+  }
+
+  constexpr void wait_for_reconnect() noexcept {
+    ++state_.generation;
+    state_.takeover = false;
+    Duration wait = detail::reconnect_wait(state_.reconnect_failures, input_.random);
+    state_.reconnect_failures = detail::plus_one(state_.reconnect_failures);
+    if (input_.failure == Failure::configuration) wait = detail::longer_of(wait, detail::kConfigurationWait);
+    if (input_.failure == Failure::session_conflict) wait = conflict_wait();
+    wait = detail::longer_of(wait, detail::shorter_of(input_.retry_after, limits::kRetryAfterMax));
+    enter(Phase::reconnect_wait, now_ + wait);
+    act(kReportFailure);
+  }
+
+  // CONTRACT 6: after 5 to 60 s, never a fight; three in five minutes: every 60 s.
+  constexpr Duration conflict_wait() noexcept {
+    if (now_ - state_.conflict_window_start > detail::kConflictWindow) {
+      state_.conflict_window_start = now_;
+      state_.conflicts = 0;
+    }
+    state_.conflicts = detail::plus_one(state_.conflicts);
+    act(kReportConflict);
+    if (state_.conflicts >= detail::kConflictsMax) return detail::kConfigurationWait;
+    return seconds(5) + detail::scaled(seconds(55), input_.random);
+  }
+
+  constexpr void on_serving_lost() noexcept {
+    const Duration lived = now_ - state_.live_since;
+    const bool was_stable = lived >= limits::kBackoffResetAfter;
+    if (was_stable) state_.reconnect_failures = 0;
+    if (input_.failure == Failure::credentials_refused || input_.failure == Failure::moved ||
+        input_.failure == Failure::maximum_connect_time) {
+      state_.has_credentials = false;
+    }
+    switch (state_.phase) {
+      // FAULTS R-33: the attempt under way is promoted, not begun again.
+      case Phase::live_fetch:
+        enter(Phase::fetch, Instant::never());
+        act(kReportLost);
+        return;
+      case Phase::live_dial:
+        enter(Phase::dial, Instant::never());
+        lose_before_candidate();
+        return;
+      case Phase::live_restore:
+        enter(Phase::restore, Instant::never());
+        lose_before_candidate();
+        return;
+      // The new one died while the old one is still whole: the old one serves again.
+      case Phase::overlap:
+        state_.retiring = false;
+        act(kPromoteRetiring);
+        wait_for_refresh();
+        return;
+      case Phase::live:
+      case Phase::drain:
+        act(kReportLost);
+        if (state_.retiring) act(kEndRetiring);
+        state_.retiring = false;
+        if (input_.failure == Failure::maximum_connect_time && was_stable) {
+          begin_fetch(Phase::fetch);
+        } else {
+          wait_for_reconnect();
+        }
+        return;
+      default:
+        return;
+    }
+  }
+
+  constexpr void lose_before_candidate() noexcept {
+    if (state_.takeover && input_.expected) return;
+    state_.takeover = false;
+    act(kReportLost);
+  }
+
+  constexpr void on_retiring_ended() noexcept {
+    if (!state_.retiring) return;
+    state_.retiring = false;
+    if (state_.phase == Phase::overlap || state_.phase == Phase::drain) {
+      become_live_after_swap();
+    }
+  }
+
+  constexpr void become_live_after_swap() noexcept {
+    state_.takeover = false;
+    enter(Phase::live, state_.refresh_at);
+    act(kSwapped);
+  }
+
+  constexpr void on_disconnect() noexcept {
+    if (state_.phase == Phase::closing) return;
+    if (state_.phase == Phase::idle) {
+      close_now();
+      act(kFinish);
+      return;
+    }
+    if (state_.phase == Phase::first_fetch || state_.phase == Phase::first_dial) act(kConnectFailed);
+    if (!has_serving(state_.phase) && attempt_under_way(state_.phase)) act(kDropCandidate);
+    if (state_.phase == Phase::live_fetch || state_.phase == Phase::live_dial || state_.phase == Phase::live_restore) {
+      act(kDropCandidate);
+    }
+    ++state_.generation;
+    enter(Phase::closing, now_ + settings_.drain);
+    act(kBeginClose);
+  }
+
+  constexpr void close_now() noexcept {
+    ++state_.generation;
+    enter(Phase::closed, Instant::never());
+  }
+  constexpr void finish() noexcept {
+    close_now();
+    act(kFinish);
+  }
+
+  constexpr void on_tick() noexcept {
+    if (now_ < state_.deadline) return;
+    switch (state_.phase) {
+      case Phase::live:
+        begin_fetch(Phase::live_fetch);
+        return;
+      case Phase::overlap:
+        enter(Phase::drain, now_ + settings_.drain);
+        act(kBeginDrain);
+        return;
+      case Phase::drain:
+        // The shell answers with retiring_ended once the old one is read to its end (limits::kOldReadTimeout).
+        enter(Phase::drain, Instant::never());
+        act(kEndRetiring);
+        return;
+      case Phase::reconnect_wait:
+        if (state_.has_credentials && state_.expires_at - now_ >= detail::kDialLifeMin) {
+          begin_dial(Phase::dial);
+        } else if (now_ - state_.refresh_started_at >= limits::kRefreshFloor) {
+          begin_fetch(Phase::fetch);
+        } else {
+          enter(Phase::reconnect_wait, state_.refresh_started_at + limits::kRefreshFloor);
+        }
+        return;
+      case Phase::closing:
+        finish();
+        return;
+      default:
+        return;
+    }
+  }
+
+  State state_;
+  const Input& input_;
+  const Settings& settings_;
+  Instant now_;
+  std::uint32_t actions_ = kNone;
+};
+
+[[nodiscard]] constexpr Step step(const State& before, const Input& input, const Settings& settings,
+                                  Instant now) noexcept {
+  return Machine::step(before, input, settings, now);
+}
+
+[[nodiscard]] std::string_view name_of(Phase phase) noexcept;
+[[nodiscard]] std::string_view name_of(InputKind kind) noexcept;
+
+}  // namespace axonpush::inline v0::refresh

@@ -1,0 +1,324 @@
+// The shell around the refresh machine: it owns the two connections, the fetch, the wanted subscriptions, the accepted
+// publishes and the callbacks, runs the machine's actions and feeds it what happened.
+//
+// One ClientCore per Client; it outlives the Client while handles on it exist or while one of its functions is on the
+// stack. Callbacks run inside turns only (entered through EntryGuard or turn()), never from an API call, never nested.
+// Parts: core.cc (life, machine), core_subscriptions.cc, core_publish.cc, core_events.cc. Thread rule: the loop's
+// thread.
+#pragma once
+
+#include <axonpush/client.h>
+#include <axonpush/credentials.h>
+#include <axonpush/mqtt/session.h>
+#include <axonpush/refresh.h>
+#include <axonpush/trace.h>
+
+#include "base/slots.h"
+#include "client/config.h"
+#include "client/dedup.h"
+#include "client/fetch.h"
+#include "client/link.h"
+#include "client/publishes.h"
+#include "event/dispatch.h"
+
+namespace axonpush::inline v0 {
+
+class ClientCore final : public Driven,
+                         private Entry,
+                         private Link::Owner,
+                         private Fetch::Owner,
+                         private CredentialsAnswer {
+ public:
+  // nullptr: no memory. The caller holds one reference.
+  [[nodiscard]] static ClientCore* create(Host& host, ClientOptions options) noexcept;
+  void retain() noexcept { ++references_; }
+  void release() noexcept;
+  // The Client is going: everything is closed without ceremony, no callback follows.
+  void abandon() noexcept;
+
+  [[nodiscard]] const Error& error() const noexcept { return config_error_; }
+  Status connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept;
+
+  // The calls of Realtime. `session` is the generation of the handle: another one answers `closed`.
+  enum class Body : std::uint8_t {
+    json,
+    raw
+  };
+  [[nodiscard]] Result<Subscription> subscribe(std::uint64_t session, const SubscribeFilter& filter,
+                                               EventCallback callback, Completion done, Body body) noexcept;
+  Status unsubscribe(std::uint64_t session, Subscription subscription, Completion done) noexcept;
+  Status unsubscribe(std::uint64_t session, const SubscribeFilter& filter, Completion done) noexcept;
+  [[nodiscard]] Result<EventHandler> on_event(std::uint64_t session, EventCallback callback) noexcept;
+  Status off_event(std::uint64_t session, EventHandler handler) noexcept;
+  [[nodiscard]] Status publish(std::uint64_t session, const Message& message, PublishCompletion done,
+                               PublishOptions options) noexcept;
+  [[nodiscard]] Status publish_raw(std::uint64_t session, const RawMessage& message, PublishCompletion done,
+                                   PublishOptions options) noexcept;
+  Status disconnect(std::uint64_t session, Completion done) noexcept;
+  Status refresh_now(std::uint64_t session) noexcept;
+  [[nodiscard]] ConnectionState state(std::uint64_t session) const noexcept;
+  [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
+  [[nodiscard]] const LatencyStats* latency() const noexcept { return latency_; }
+
+  [[nodiscard]] Instant deadline() const noexcept override;
+  void turn(Instant now) noexcept override;
+
+ private:
+  static constexpr std::uint8_t kNoConnection = 2;
+  static constexpr std::size_t kConnections = 2;  // FAULTS I-12
+  static constexpr std::size_t kBatches = 32;     // SUBSCRIBE and UNSUBSCRIBE packets in flight
+  static constexpr std::size_t kConnectWaiters = 16;
+  static constexpr std::size_t kDisconnectWaiters = 16;
+
+  // One of the two connections, with the MQTT session that lives on it. The session outlives a lost connection.
+  struct Connection {
+    Connection(ClientCore& core, const mqtt::ClientTerms& terms) noexcept;
+    mqtt::Session session;
+    Link link;
+    FixedText<limits::kMqttClientIdBytes> client_id;
+    std::uint32_t epoch = 0;   // counts activations; for the memory of delivered events
+    bool has_session = false;  // the broker has had a session for client_id
+  };
+
+  // What the broker has said of a filter, per connection.
+  enum class Grant : std::uint8_t {
+    none,
+    pending,
+    granted,
+    refused,
+    leaving
+  };
+
+  struct Filter {
+    FixedText<limits::kTopicOutBytes> topic_filter;
+    std::uint32_t listeners = 0;
+    Grant grants[kConnections] = {Grant::none, Grant::none};
+    mqtt::ReasonCode refused_with = mqtt::ReasonCode::success;
+    std::uint8_t refusals = 0;  // in a row with the same reason, on new connections
+    bool lost = false;          // refused three times while it was live elsewhere: no longer asked for
+    bool established = false;   // somebody has been told that it is granted
+    Instant retry_at = Instant::never();
+  };
+
+  // One callback of one filter, or (filter == kNoSlot) an on_event handler.
+  struct Listener {
+    EventCallback callback;
+    Completion done;  // until the broker has granted the filter
+    FixedText<limits::kHeaderOptionBytes> trace_id;
+    DispatchHandle dispatch;
+    std::uint32_t filter = kNoSlot;
+    std::uint32_t generation = 0;
+    std::uint32_t next_handler = kNoSlot;
+    Body body = Body::json;
+    bool waiting = false;  // the broker has not granted the filter yet
+    bool removed = false;  // taken off; the slot is freed when no dispatch runs
+  };
+
+  // An UNSUBSCRIBE somebody waits for.
+  struct Waiter {
+    Completion done;
+    std::uint32_t filter = kNoSlot;
+  };
+
+  // A SUBSCRIBE or UNSUBSCRIBE in flight; its index is the token.
+  struct Batch {
+    std::uint32_t filters[limits::kFiltersPerSubscribe] = {};
+    std::uint8_t count = 0;  // 0: free
+    std::uint8_t connection = 0;
+    bool unsubscribe = false;
+  };
+
+  ClientCore(Host& host) noexcept;
+  ~ClientCore();
+
+  // --- core.cc
+  void enter() noexcept override;
+  void leave() noexcept override;
+  [[nodiscard]] bool in_entry() const noexcept { return entries_ != 0; }
+  [[nodiscard]] bool usable(std::uint64_t session) const noexcept;
+  void after_entry(Instant now) noexcept;
+  void free_if_unused() noexcept;
+  void run_deadlines(Instant now) noexcept;
+
+  // From inside a callback an input waits until the callback has returned.
+  void feed(const refresh::Input& input, const Error& error = Error{}) noexcept;
+  void drain_inputs() noexcept;
+  void run_actions(const refresh::State& before, std::uint32_t actions, const Error& error) noexcept;
+  void start_fetch() noexcept;
+  void start_dial() noexcept;
+  void start_restore() noexcept;
+  void activate() noexcept;
+  void drop_candidate() noexcept;
+  void begin_drain() noexcept;
+  void end_retiring() noexcept;
+  void begin_close() noexcept;
+  void check_drained() noexcept;
+  void finish() noexcept;
+  void finish_if_quiet() noexcept;
+  void complete_connect(const Error& error) noexcept;
+  void note_state(const Error& reason) noexcept;
+  void report(const Error& error, std::string_view subject, std::uint32_t attempt, Duration next_delay) noexcept;
+  void report_gap(Instant from, Instant to) noexcept;
+  void forget_session() noexcept;
+  void trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error) noexcept;
+  [[nodiscard]] std::uint32_t draw() noexcept;
+  [[nodiscard]] mqtt::ClientTerms terms() const noexcept;
+  [[nodiscard]] Connection& at(std::uint8_t index) noexcept { return *connections_[index]; }
+  [[nodiscard]] std::uint8_t index_of(const Link& link) const noexcept;
+  [[nodiscard]] ConnectionState mapped_state() const noexcept;
+
+  void on_credentials(Credentials credentials, Duration life_left, Instant sent_at) noexcept override;
+  void on_fetch_failed(const Error& error) noexcept override;
+  void on_clock_skew() noexcept override { ++stats_.clock_skewed; }
+  [[nodiscard]] ConnectionId next_connection_id() noexcept override;
+  void body(std::string_view json) noexcept override;
+  void failed(const Error& error) noexcept override;
+  [[nodiscard]] Error check_broker(const Credentials& credentials) const noexcept;
+  [[nodiscard]] bool take_identity(const Credentials& credentials) noexcept;
+  [[nodiscard]] std::uint8_t choose_connection() noexcept;
+
+  void before_connack(Link& link) noexcept override;
+  void on_link_up(Link& link) noexcept override;
+  void on_link_ended(Link& link, const Link::End& end) noexcept override;
+
+  // --- core_subscriptions.cc
+  void on_link_subscribed(Link& link, std::uint32_t token, Bytes reasons) noexcept override;
+  void on_link_unsubscribed(Link& link, std::uint32_t token, Bytes reasons) noexcept override;
+  [[nodiscard]] Result<std::uint32_t> filter_of(const SubscribeFilter& filter) noexcept;
+  [[nodiscard]] std::uint32_t find_filter(std::string_view topic_filter) const noexcept;
+  void remove_listener(std::uint32_t listener) noexcept;
+  void drop_listeners_of(std::uint32_t filter, const Error& told) noexcept;
+  [[nodiscard]] Status await_unsubscribed(std::uint32_t filter, Completion done) noexcept;
+  void want_reconcile() noexcept;
+  void free_removed_listeners() noexcept;
+  void reconcile() noexcept;
+  void reconcile_connection(std::uint8_t connection) noexcept;
+  [[nodiscard]] bool send_batch(std::uint8_t connection, const Batch& batch) noexcept;
+  void on_refused(std::uint8_t connection, std::uint32_t filter, mqtt::ReasonCode reason) noexcept;
+  void settle_subscriptions() noexcept;
+  void check_restored() noexcept;
+  void forget_grants(std::uint8_t connection) noexcept;
+  void copy_grants(std::uint8_t from, std::uint8_t to) noexcept;
+  void forget_requests(std::uint8_t connection) noexcept;
+  void fail_subscriptions() noexcept;
+  void on_request_overdue(std::uint8_t connection) noexcept;
+  void free_filter_if_unused(std::uint32_t filter) noexcept;
+  [[nodiscard]] bool wanted(const Filter& filter) const noexcept { return filter.listeners != 0 && !filter.lost; }
+  [[nodiscard]] TopicDefaults topic_defaults() const noexcept;
+  void tell_unsubscribed(std::uint32_t filter, const Status& status) noexcept;
+
+  // --- core_publish.cc
+  void on_link_published(Link& link, std::uint32_t token, mqtt::ReasonCode reason) noexcept override;
+  void on_link_overdue(Link& link, const mqtt::Session::Due& due) noexcept override;
+  void on_link_flushed(Link& link) noexcept override;
+  struct Outgoing;
+  [[nodiscard]] Status send(Outgoing& outgoing, PublishCompletion done, PublishOptions options) noexcept;
+  [[nodiscard]] Status send_in_place(Outgoing& outgoing, PublishCompletion& done) noexcept;
+  [[nodiscard]] Status send_kept(Outgoing& outgoing, PublishCompletion& done) noexcept;
+  void defer_failure(std::uint32_t token, const Error& error) noexcept;
+  void pump_publishes() noexcept;
+  [[nodiscard]] bool write_publish(std::uint32_t token) noexcept;
+  void resend(std::uint8_t connection) noexcept;
+  void take_back(std::uint8_t connection) noexcept;
+  void complete(std::uint32_t token, const Result<Published>& outcome) noexcept;
+  void complete_written() noexcept;
+  void fail_all_publishes() noexcept;
+  void request_flush() noexcept;
+  [[nodiscard]] bool publishing_held() noexcept;
+  [[nodiscard]] bool publishes_ready() noexcept;
+
+  // --- core_events.cc
+  void on_link_event(Link& link, const mqtt::Publish& publish, std::string_view topic,
+                     bool redelivered) noexcept override;
+  enum class Copy : std::uint8_t {
+    first,
+    repeated,
+    maybe_repeated
+  };
+  enum class WithId : std::uint8_t {
+    no,
+    yes
+  };
+  [[nodiscard]] Copy judge_copy(std::uint8_t connection, const Event& event, bool redelivered, WithId with_id) noexcept;
+  [[nodiscard]] EventKey key_of(const Event& event, WithId with_id, bool& has_id) const noexcept;
+  void deliver(const Event& event, std::uint32_t listener, bool& told_invalid) noexcept;
+  // Runs a callback of the user's. What it throws is reported through on_error; what on_error throws is counted.
+  template <class... Args>
+  void call(Callback<void(Args...)>& callback, std::type_identity_t<Args>... args) noexcept {
+    CallFailure failure;
+    const bool nested = std::exchange(in_callback_, true);
+    AXONPUSH_ASSERT(!nested);
+    const CallOutcome outcome = callback(failure, std::forward<Args>(args)...);
+    in_callback_ = nested;
+    if (outcome == CallOutcome::threw) on_thrown(failure, static_cast<const void*>(&callback));
+  }
+  void on_thrown(const CallFailure& failure, const void* callback) noexcept;
+
+  Host& host_;
+  Config config_;
+  Error config_error_;
+  Stats stats_;
+  LatencyStats* latency_ = nullptr;
+  Fetch fetch_;
+  Credentials credentials_;
+  RealtimeOptions options_;
+  refresh::Settings settings_;
+  refresh::State machine_;
+  Connection* connections_[kConnections] = {};
+  std::uint8_t serving_ = kNoConnection;
+  std::uint8_t candidate_ = kNoConnection;
+  std::uint8_t retiring_ = kNoConnection;
+  std::uint32_t attempt_generation_ = 0;
+
+  Slots<Filter, 16, (limits::kSubscriptionsCeiling + 15) / 16> filters_;
+  Slots<Listener, 16, 4096> listeners_;
+  Slots<Waiter, 16, 64> unsubscribe_waiters_;
+  DispatchTable dispatch_;
+  Batch batches_[kBatches];
+  std::uint32_t first_handler_ = kNoSlot;
+  std::uint32_t listener_generation_ = 0;
+  EventScratch scratch_;
+
+  Publishes publishes_;
+  std::uint32_t written_count_ = 0;   // QoS 0 publishes with a completion, in a cork
+  std::uint32_t failures_ = kNoSlot;  // publishes whose failure is to be told
+  SwapDedup swap_dedup_;
+  DeliveredRing delivered_;
+  Instant dedup_until_ = Instant::never();
+  HashKey hash_key_{};
+  std::uint32_t epoch_ = 0;
+
+  InlineVec<Callback<void(const Result<Realtime>&)>, kConnectWaiters> connect_waiters_;
+  InlineVec<Completion, kDisconnectWaiters> disconnect_waiters_;
+  struct QueuedInput {
+    refresh::Input input;
+    Error error;
+  };
+  InlineVec<QueuedInput, 16> inputs_;
+  FixedText<limits::kMqttClientIdBytes> client_id_;  // of the credentials at hand
+  FixedText<limits::kTopicOutBytes> prefix_;         // of the session; it may not change while it lives
+  std::uint8_t taken_over_ = kNoConnection;          // whose session the candidate has taken over
+  Instant retry_filters_at_ = Instant::never();
+  Instant lost_at_ = Instant::never();
+  ConnectionState told_state_ = ConnectionState::idle;
+  std::uint64_t session_ = 0;  // generation of the handles
+  std::uint64_t connection_ids_ = 0;
+  std::uint32_t references_ = 1;
+  std::uint32_t entries_ = 0;
+  std::uint32_t api_calls_ = 0;
+  bool draining_inputs_ = false;
+  bool disconnecting_ = false;  // no event callback starts any more
+  bool finishing_ = false;      // DISCONNECT is out, the links are going
+  bool abandoned_ = false;
+  bool reconcile_wanted_ = false;
+  bool connect_wanted_ = false;
+  bool refresh_wanted_ = false;
+  bool disconnect_told_ = false;
+  bool written_pending_ = false;  // QoS 0 publishes have gone and wait for their completion
+  bool listeners_removed_ = false;
+  bool in_callback_ = false;
+  bool disconnect_over_ = false;  // whoever waits for disconnect is to be told
+  bool session_ended_ = false;
+};
+
+}  // namespace axonpush::inline v0

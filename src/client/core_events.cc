@@ -1,0 +1,112 @@
+// The way of an event: is it a second copy, who wants it, and the callbacks.
+#include "client/core.h"
+
+namespace axonpush::inline v0 {
+
+// CONTRACT 6.4: matched by eventId or id, else by topic and body.
+EventKey ClientCore::key_of(const Event& event, WithId with_id, bool& has_id) const noexcept {
+  if (with_id == WithId::yes && event.valid() && !event.bare()) {
+    std::string_view id = event.event_id();
+    if (id.empty()) id = event.id();
+    if (!id.empty()) {
+      has_id = true;
+      return siphash_128(hash_key_, bytes_of(id));
+    }
+  }
+  has_id = false;
+  SipHash128 hash(hash_key_);
+  hash.update(event.topic().size());
+  hash.update(bytes_of(event.topic()));
+  hash.update(event.body());
+  return hash.finish();
+}
+
+// A second copy across a swap is dropped, one to one; a repetition after a reconnect is dropped when it has an id, and
+// marked when it has none.
+ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& event, bool redelivered,
+                                        WithId with_id) noexcept {
+  const bool remembers = event.qos() != Qos::at_most_once;
+  if (!swap_dedup_.active() && !remembers) return Copy::first;
+  bool has_id = false;
+  const EventKey key = key_of(event, swap_dedup_.active() ? WithId::yes : with_id, has_id);
+  Copy copy = Copy::first;
+  if (swap_dedup_.active()) {
+    const auto side = connection == 0 ? SwapDedup::Side::first : SwapDedup::Side::second;
+    const SwapDedup::Verdict verdict = swap_dedup_.see(side, key);
+    if (verdict == SwapDedup::Verdict::drop) return Copy::repeated;
+    if (verdict == SwapDedup::Verdict::maybe_duplicate) copy = Copy::maybe_repeated;
+  }
+  if (!remembers) return copy;
+  // What the broker sends again on a resumed session, or after a reconnect; the other connection of a swap is no
+  // reconnect.
+  const std::uint32_t epoch = at(connection).epoch;
+  const bool swapping = retiring_ != kNoConnection || candidate_ != kNoConnection;
+  if (!swapping && delivered_.delivered_before(key, epoch)) {
+    if (has_id) return Copy::repeated;
+    copy = Copy::maybe_repeated;
+  } else if (redelivered && !has_id) {
+    copy = Copy::maybe_repeated;
+  }
+  static_cast<void>(delivered_.remember(key, epoch));
+  return copy;
+}
+
+void ClientCore::on_link_event(Link& link, const mqtt::Publish& publish, std::string_view topic,
+                               bool redelivered) noexcept {
+  ++stats_.events;
+  stats_.event_bytes += publish.payload.size();
+  if (disconnecting_) return;
+  Event event({.topic = topic,
+               .prefix = prefix_.view(),
+               .body = publish.payload,
+               .qos = publish.qos,
+               .retain = publish.retain,
+               .dup = publish.dup},
+              scratch_);
+  DispatchTable::Matches matches(dispatch_, topic);
+  std::uint32_t listener = 0;
+  bool matched = matches.next(listener);
+  const bool reads_json = first_handler_ != kNoSlot || (matched && listeners_[listener].body == Body::json);
+  switch (judge_copy(index_of(link), event, redelivered, reads_json ? WithId::yes : WithId::no)) {
+    case Copy::first:
+      break;
+    case Copy::maybe_repeated:
+      event.mark_maybe_duplicate();
+      break;
+    case Copy::repeated:
+      ++stats_.duplicates_dropped;
+      return;
+  }
+  if (!matched) ++stats_.unmatched;
+  bool told_invalid = false;
+  // A handler added by a callback of this event is not given it: handlers stand in the order of their generations.
+  const std::uint32_t generation_last = listener_generation_;
+  for (std::uint32_t at = first_handler_; at != kNoSlot; at = listeners_[at].next_handler) {
+    if (listeners_[at].generation <= generation_last) deliver(event, at, told_invalid);
+    if (disconnecting_) return;
+  }
+  while (matched) {
+    deliver(event, listener, told_invalid);
+    if (disconnecting_) return;
+    matched = matches.next(listener);
+  }
+}
+
+void ClientCore::deliver(const Event& event, std::uint32_t index, bool& told_invalid) noexcept {
+  Listener& listener = listeners_[index];
+  if (listener.removed) return;
+  if (listener.body == Body::json && !event.valid()) {
+    if (told_invalid) return;
+    told_invalid = true;
+    ++stats_.invalid_json;
+    report(event.error(), event.topic(), 0, Duration::zero());
+    return;
+  }
+  // CONTRACT 4: traceId is no part of the topic but a predicate on the event's own.
+  if (!listener.trace_id.empty() && (!event.valid() || event.trace_id() != listener.trace_id.view())) return;
+  ++stats_.callbacks;
+  if (latency_ != nullptr) latency_->receive_to_callback.record(host_.fresh_now() - host_.now());
+  call(listener.callback, event);
+}
+
+}  // namespace axonpush::inline v0

@@ -1,0 +1,835 @@
+#include "client/link.h"
+
+#include <new>
+#include <utility>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/utf8.h"
+#include "client/envelope.h"
+
+namespace axonpush::inline v0 {
+
+namespace {
+
+// CONNECT's fixed part, properties and length fields, generously.
+constexpr std::size_t kConnectOverheadBytes = 256;
+
+}  // namespace
+
+refresh::Failure failure_of_connack(mqtt::ReasonCode reason) noexcept {
+  switch (static_cast<std::uint8_t>(reason)) {
+    case 0x86:
+    case 0x87:
+    case 0x8C:
+      return refresh::Failure::credentials_refused;
+    case 0x9C:
+    case 0x9D:
+      return refresh::Failure::moved;
+    case 0x81:
+    case 0x82:
+    case 0x84:
+    case 0x85:
+    case 0x8A:
+    case 0x90:
+    case 0x95:
+    case 0x99:
+    case 0x9A:
+    case 0x9B:
+      return refresh::Failure::configuration;
+    default:
+      return refresh::Failure::transient;
+  }
+}
+
+refresh::Failure failure_of_disconnect(mqtt::ReasonCode reason) noexcept {
+  switch (static_cast<std::uint8_t>(reason)) {
+    case 0x87:
+      return refresh::Failure::credentials_refused;
+    case 0x8E:
+      return refresh::Failure::session_conflict;
+    case 0x9C:
+    case 0x9D:
+      return refresh::Failure::moved;
+    case 0xA0:
+      return refresh::Failure::maximum_connect_time;
+    default:
+      return refresh::Failure::transient;
+  }
+}
+
+// --- The dial
+// ------------------------------------------------------------------------------------------------------------
+
+void Link::dial(const Credentials& credentials, std::string_view client_id, mqtt::Session& session,
+                const mqtt::ClientTerms& terms, Instant now) noexcept {
+  AXONPUSH_ASSERT(stage_ == Stage::closed);
+  credentials_ = &credentials;
+  session_ = &session;
+  terms_ = terms;
+  end_ = End{};
+  end_pending_ = false;
+  id_ = owner_.next_connection_id();
+  stage_ = Stage::opening;
+  dial_deadline_ = now + options_.dial_timeout;
+  stage_deadline_ = Instant::never();
+  stalled_since_ = Instant::never();
+  interest_ = {};
+  const Result<http::Url> url = http::parse_url(credentials.url.reveal());
+  if (!url.ok() || !client_id_.assign(client_id)) {
+    end(Error(Errc::credentials_invalid, "the credentials' URL or client id cannot be used"),
+        refresh::Failure::credentials_refused);
+    return;
+  }
+  const bool loopback = loopback_host(url->host);
+  const Endpoint endpoint{
+      .security = url->secure() ? Security::tls : Security::cleartext_loopback,
+      .host = url->host,
+      .port = url->port,
+      .connect_address = config_.options.broker_connect_address,
+      .allow_loopback = loopback || config_.options.allow_loopback || loopback_host(config_.api.host),
+      .resolve_timeout = limits::kResolveTimeout,
+      .connect_timeout = limits::kConnectTimeout,
+      .handshake_timeout = limits::kHandshakeTimeout,
+  };
+  const Status opened = host_.connector().open(endpoint, id_, *this);
+  if (!opened.ok()) end(opened.error(), refresh::Failure::transient);
+}
+
+void Link::on_open(ConnectionId id, Transport& transport, TlsVerified verified) noexcept {
+  const EntryGuard guard(entry_);
+  if (stage_ != Stage::opening || id != id_) return;
+  transport_ = &transport;
+  stage_ = Stage::upgrading;
+  stage_deadline_ = host_.now() + limits::kUpgradeTimeout;
+  void* memory = allocate(sizeof(http::ResponseDecoder));
+  if (memory == nullptr) {
+    end(Error(Errc::no_memory, "no memory for the WebSocket handshake"), refresh::Failure::transient);
+    return;
+  }
+  const http::ResponseContext context{
+      .head_request = false,
+      .upgrade_requested = true,
+      .limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = limits::kWsErrorBodyBytes}};
+  upgrade_ = ::new (memory) http::ResponseDecoder(context);
+  if (!write_upgrade(verified)) return;
+  flush(host_.now());
+  update_interest();
+}
+
+void Link::on_open_failed(ConnectionId id, const Error& error) noexcept {
+  const EntryGuard guard(entry_);
+  if (stage_ != Stage::opening || id != id_) return;
+  end(error, refresh::Failure::transient);
+  tell_end();
+}
+
+// RFC 6455 4.1. The query is a secret; it goes out byte for byte as it came.
+bool Link::write_upgrade(const TlsVerified& verified) noexcept {
+  static_cast<void>(verified);
+  const Result<http::Url> url = http::parse_url(credentials_->url.reveal());
+  FixedText<limits::kHostBytes + 16> authority;
+  if (!url.ok() || !write_authority(*url, authority) || !reserve(limits::kHttpRequestHeadBytes)) {
+    end(Error(Errc::no_memory, "no memory for the WebSocket handshake"), refresh::Failure::transient);
+    return false;
+  }
+  if (!ws::make_key(host_.entropy(), key_)) {
+    end(Error(Errc::internal, "no entropy for the WebSocket key"), refresh::Failure::transient);
+    return false;
+  }
+  cork_secret_ = true;
+  http::RequestWriter writer(cork_.writable());
+  writer.start("GET", url->path_query);
+  writer.header("Host", authority.view());
+  writer.header("Upgrade", "websocket");
+  writer.header("Connection", "Upgrade");
+  writer.header("Sec-WebSocket-Key", key_.view());
+  writer.header("Sec-WebSocket-Version", "13");
+  writer.header("Sec-WebSocket-Protocol", options_.subprotocols);
+  writer.finish();
+  if (!writer.ok()) {
+    end(writer.error(), refresh::Failure::credentials_refused);
+    return false;
+  }
+  cork_.commit(writer.written().size());
+  return true;
+}
+
+void Link::process_upgrade(Instant now) noexcept {
+  using Kind = http::ResponseDecoder::Kind;
+  while (stage_ == Stage::upgrading) {
+    const http::ResponseDecoder::Step step = upgrade_->next(in_.readable());
+    if (step.kind == Kind::head) {
+      judge_upgrade(now);
+      if (stage_ != Stage::upgrading) return;
+    }
+    in_.consume(step.consumed);
+    if (step.kind == Kind::error) {
+      end(upgrade_->error(), refresh::Failure::transient);
+      return;
+    }
+    if (step.kind == Kind::done) {
+      // W-H11: what lies behind the head is frames already.
+      upgrade_->~ResponseDecoder();
+      deallocate(upgrade_, sizeof(http::ResponseDecoder));
+      upgrade_ = nullptr;
+      frames_ = ws::FrameDecoder({.message_bytes_max = 0});
+      packet_bytes_ = 0;
+      raw_begin_ = 0;
+      stage_ = Stage::connecting;
+      stage_deadline_ = now + options_.connack_timeout;
+      // W-34: nobody may speak MQTT before we have.
+      if (in_.size() != 0) {
+        fail_ws(Error(Errc::mqtt_protocol, "the server sent data before CONNECT").by("[MQTT-3.2.0-1]"), 1002, now);
+        return;
+      }
+      session_->on_connecting(terms_, now);
+      if (write_connect()) session_->on_sent(now);
+      return;
+    }
+    if (step.kind == Kind::need_more) return;
+  }
+}
+
+void Link::judge_upgrade(Instant now) noexcept {
+  static_cast<void>(now);
+  const http::ResponseHead& head = upgrade_->head();
+  ws::HeaderView headers[limits::kHttpHeaderCount];
+  std::size_t count = 0;
+  for (const http::Header& header : head.headers) headers[count++] = {header.name, header.value};
+  const ws::ResponseView response{
+      .status = head.status, .version_minor = head.version_minor, .headers = std::span(headers, count)};
+  Error error = ws::check_response(response, key_.view(), options_.subprotocols);
+  if (!error) return;
+  Duration wait;
+  if (head.count("retry-after") == 1 && http::parse_retry_after(head.find("retry-after"), host_.wall_now(), wait)) {
+    error = std::move(error).with_retry_after(wait);
+  }
+  // a refused URL is never presented twice. W-H02: a redirect means other credentials.
+  const bool refused = head.status == 401 || head.status == 403 || error.code() == Errc::redirect_refused;
+  end(error, refused ? refresh::Failure::credentials_refused : refresh::Failure::transient);
+}
+
+// MQTT 5 3.1. The user name is a secret: both copies of it are wiped.
+bool Link::write_connect() noexcept {
+  std::uint8_t property_bytes[64];
+  mqtt::PropertyWriter properties(property_bytes);
+  properties.integer(mqtt::Property::session_expiry_interval, session_->terms().session_expiry_interval);
+  properties.integer(mqtt::Property::receive_maximum, session_->terms().receive_maximum);
+  properties.integer(mqtt::Property::maximum_packet_size, session_->terms().maximum_packet_size);
+  if (session_->terms().topic_alias_maximum != 0) {
+    properties.integer(mqtt::Property::topic_alias_maximum, session_->terms().topic_alias_maximum);
+  }
+  mqtt::Connect connect;
+  connect.client_id = client_id_.view();
+  connect.user_name = credentials_->auth_token.reveal();
+  connect.has_user_name = !connect.user_name.empty();
+  // CONTRACT 3: a password of length 0 goes with the user name.
+  connect.has_password = connect.has_user_name;
+  connect.properties = mqtt::Properties(properties.written(), 0);
+  connect.keep_alive = session_->terms().keep_alive;
+  connect.clean_start = session_->terms().clean_start;
+  const std::size_t bound = connect.user_name.size() + connect.client_id.size() + kConnectOverheadBytes;
+  Buffer packet = host_.buffers().take(bound);
+  if (!packet) {
+    end(Error(Errc::no_memory, "no memory for CONNECT"), refresh::Failure::transient);
+    return false;
+  }
+  packet.commit(mqtt::encode_connect(packet.writable(), connect));
+  cork_secret_ = true;
+  const bool appended = packet.size() != 0 && append(packet.readable());
+  packet.wipe();
+  if (packet.size() == 0) end(Error(Errc::internal, "CONNECT could not be written"), refresh::Failure::transient);
+  return appended;
+}
+
+// --- Reading
+// -------------------------------------------------------------------------------------------------------------
+
+void Link::on_ready(ConnectionId id, Interest ready) noexcept {
+  const EntryGuard guard(entry_);
+  if (id != id_ || transport_ == nullptr) return;
+  const Instant now = host_.now();
+  if (ready.write) flush(now);
+  if (ready.read && reading()) pump(now);
+  if (stage_ == Stage::closing) shut_down();
+  if (transport_ != nullptr && stage_ != Stage::closed) {
+    flush(now);
+    update_interest();
+  }
+  tell_end();
+}
+
+void Link::pump(Instant now) noexcept {
+  in_pump_ = true;
+  packets_left_ = kPacketsPerTurn;
+  std::size_t bytes_left = kBytesPerTurn;
+  while (reading()) {
+    // Left over from a turn whose budget ran out.
+    if (stage_ >= Stage::connecting && in_ && (raw_begin_ < in_.size() || packet_bytes_ != 0)) {
+      process_packets(now);
+      if (reading()) process_frames(now);
+      if (!reading()) break;
+    }
+    if (packets_left_ == 0 || bytes_left == 0) {
+      host_.connector().again(id_);
+      break;
+    }
+    if (!make_room()) break;
+    MutableBytes into = in_.writable();
+    const IoResult got = transport_->recv(into);
+    if (got.outcome == IoOutcome::would_block) break;
+    if (got.outcome != IoOutcome::ok) {
+      on_stream_end(got.outcome, now);
+      break;
+    }
+    in_.commit(got.size);
+    bytes_left -= got.size < bytes_left ? got.size : bytes_left;
+    stats_.bytes_in += got.size;
+    if (stage_ == Stage::upgrading) {
+      process_upgrade(now);
+    } else {
+      session_->on_received(now);
+    }
+  }
+  in_pump_ = false;
+  if (stage_ == Stage::closed || stage_ == Stage::closing || (in_ && in_.size() == 0)) {
+    in_.reset();
+    packet_bytes_ = raw_begin_ = 0;
+  } else if (packet_bytes_ != 0 || raw_begin_ < in_.size()) {
+    session_->on_incomplete(now);
+  }
+}
+
+// Room behind the content for the next recv: at the end, by moving the content down, or in a larger buffer.
+bool Link::make_room() noexcept {
+  if (!in_) {
+    in_ = host_.buffers().take(kReceiveBytes);
+    packet_bytes_ = raw_begin_ = 0;
+    if (!in_) {
+      end(Error(Errc::no_memory, "no memory for the receive buffer"), refresh::Failure::transient);
+      return false;
+    }
+  }
+  const std::size_t missing = wanted_bytes_ > in_.size() ? wanted_bytes_ - in_.size() : 1;
+  if (in_.room() >= missing && in_.room() >= 4096) return true;
+  in_.compact();
+  if (in_.room() >= missing) return true;
+  Buffer larger = host_.buffers().take(in_.size() + missing + limits::kWsHeaderBytes);
+  if (!larger) {
+    end(Error(Errc::no_memory, "no memory for a large packet"), refresh::Failure::transient);
+    return false;
+  }
+  std::memcpy(larger.writable().data(), in_.readable().data(), in_.size());
+  larger.commit(in_.size());
+  in_ = std::move(larger);
+  return true;
+}
+
+void Link::process_frames(Instant now) noexcept {
+  using Kind = ws::FrameDecoder::Kind;
+  while (reading() && packets_left_ != 0) {
+    const MutableBytes raw = in_.readable().subspan(raw_begin_);
+    const ws::FrameDecoder::Step step = frames_.next(raw);
+    switch (step.kind) {
+      case Kind::need_more:
+        wanted_bytes_ = raw_begin_ + step.need;
+        if (raw_begin_ == in_.size() && packet_bytes_ == 0) {
+          in_.clear();
+          raw_begin_ = 0;
+          wanted_bytes_ = 0;
+        }
+        return;
+      case Kind::data:
+        admit(step);
+        process_packets(now);
+        break;
+      case Kind::ping:
+        // RFC 6455 5.5.3: only the most recent ping need be answered, so one PONG at most ever waits.
+        pong_size_ = static_cast<std::uint8_t>(step.payload.size());
+        if (pong_size_ != 0) std::memcpy(pong_, step.payload.data(), pong_size_);
+        pong_pending_ = true;
+        raw_begin_ += step.consumed;
+        --packets_left_;
+        break;
+      case Kind::pong:
+        ++stats_.ignored_packets;
+        raw_begin_ += step.consumed;
+        --packets_left_;
+        break;
+      case Kind::close:
+        on_close_frame(step, now);
+        return;
+      case Kind::error:
+        fail_ws(ws::error_of(step.rule), ws::close_code_of(step.rule), now);
+        return;
+    }
+    if (packet_bytes_ == 0 && stage_ != Stage::closed) {
+      in_.consume(raw_begin_);
+      raw_begin_ = 0;
+    }
+  }
+}
+
+// The payload joins the MQTT bytes in front of it. Where a frame header stands between, the smaller side moves.
+void Link::admit(const ws::FrameDecoder::Step& step) noexcept {
+  const std::size_t payload_at = static_cast<std::size_t>(step.payload.data() - in_.readable().data());
+  const std::size_t payload_size = step.payload.size();
+  const std::size_t raw_after = raw_begin_ + step.consumed;
+  if (payload_size == 0) {
+    raw_begin_ = raw_after;
+    return;
+  }
+  if (packet_bytes_ == 0) {
+    in_.consume(payload_at);
+    raw_begin_ = raw_after - payload_at;
+    packet_bytes_ = payload_size;
+    return;
+  }
+  const std::size_t gap = payload_at - packet_bytes_;
+  std::uint8_t* const base = in_.readable().data();
+  if (gap == 0) {
+    raw_begin_ = raw_after;
+  } else if (packet_bytes_ <= payload_size) {
+    std::memmove(base + gap, base, packet_bytes_);
+    in_.consume(gap);
+    raw_begin_ = raw_after - gap;
+  } else {
+    std::memmove(base + packet_bytes_, base + payload_at, payload_size);
+    raw_begin_ = raw_after;
+  }
+  packet_bytes_ += payload_size;
+}
+
+void Link::process_packets(Instant now) noexcept {
+  const mqtt::DecodeOptions options{.sender = mqtt::Sender::server,
+                                    .packet_bytes_max = session_->terms().maximum_packet_size};
+  while (reading() && packet_bytes_ != 0 && packets_left_ != 0) {
+    mqtt::Packet packet;
+    const Bytes bytes = Bytes(in_.readable()).first(packet_bytes_);
+    const mqtt::Decoded decoded = mqtt::decode(bytes, options, packet);
+    if (decoded.progress == Progress::need_more) {
+      wanted_bytes_ = decoded.size + (raw_begin_ - packet_bytes_) + limits::kWsHeaderBytes;
+      return;
+    }
+    if (decoded.progress == Progress::error) {
+      fail_mqtt(mqtt::error_of(decoded), mqtt::reason_of(decoded.rule), now);
+      return;
+    }
+    --packets_left_;
+    process_packet(packet, now);
+    if (stage_ == Stage::closed || !in_) return;
+    in_.consume(decoded.size);
+    packet_bytes_ -= decoded.size;
+    raw_begin_ -= decoded.size;
+  }
+  if (packet_bytes_ == 0) wanted_bytes_ = 0;
+}
+
+void Link::process_packet(const mqtt::Packet& packet, Instant now) noexcept {
+  using Kind = mqtt::Verdict::Kind;
+  if (stage_ == Stage::connecting && packet.type == mqtt::PacketType::connack &&
+      packet.connack.reason_code == mqtt::ReasonCode::success) {
+    owner_.before_connack(*this);
+  }
+  const mqtt::Verdict verdict = session_->on_packet(packet, now);
+  switch (verdict.kind) {
+    case Kind::publish:
+      on_publish(packet.publish, verdict);
+      return;
+    case Kind::publish_complete:
+      owner_.on_link_published(*this, verdict.token, verdict.reason);
+      return;
+    case Kind::connack:
+      on_connack(packet, verdict);
+      return;
+    case Kind::subscribed:
+      owner_.on_link_subscribed(*this, verdict.token, packet.reasons.reason_codes);
+      return;
+    case Kind::unsubscribed:
+      owner_.on_link_unsubscribed(*this, verdict.token, packet.reasons.reason_codes);
+      return;
+    case Kind::disconnect:
+      end_.taken_over = verdict.reason == mqtt::ReasonCode::session_taken_over;
+      end(verdict.error, failure_of_disconnect(verdict.reason));
+      return;
+    case Kind::send_pubrec:
+      append_ack(mqtt::PacketType::pubrec, verdict.packet_id, verdict.reason);
+      return;
+    case Kind::send_pubrel:
+      append_ack(mqtt::PacketType::pubrel, verdict.packet_id, verdict.reason);
+      return;
+    case Kind::send_pubcomp:
+      append_ack(mqtt::PacketType::pubcomp, verdict.packet_id, verdict.reason);
+      return;
+    case Kind::error:
+      fail_mqtt(verdict.error, verdict.close_with, now);
+      return;
+    case Kind::ignored:
+      ++stats_.ignored_packets;
+      return;
+    case Kind::pong:
+    case Kind::auth:
+      return;
+  }
+}
+
+void Link::on_publish(const mqtt::Publish& publish, const mqtt::Verdict& verdict) noexcept {
+  // M-28: a payload that says it is text and is not is refused, and harms nothing else.
+  const bool well_formed =
+      publish.properties.integer(mqtt::Property::payload_format_indicator, 0) == 0 || utf8_valid(publish.payload);
+  if (well_formed) owner_.on_link_event(*this, publish, verdict.topic, verdict.redelivered);
+  if (stage_ != Stage::up && stage_ != Stage::leaving) return;
+  if (publish.qos == Qos::at_most_once) return;
+  const auto reason = well_formed ? mqtt::ReasonCode::success : mqtt::ReasonCode::payload_format_invalid;
+  const mqtt::Session::Answer answer = session_->acknowledge(verdict.packet_id, reason);
+  if (answer == mqtt::Session::Answer::puback) append_ack(mqtt::PacketType::puback, verdict.packet_id, reason);
+  if (answer == mqtt::Session::Answer::pubrec) append_ack(mqtt::PacketType::pubrec, verdict.packet_id, reason);
+}
+
+void Link::on_connack(const mqtt::Packet& packet, const mqtt::Verdict& verdict) noexcept {
+  if (verdict.reason != mqtt::ReasonCode::success) {
+    Error error = verdict.error ? verdict.error : mqtt::error_of(packet.connack);
+    end(error, failure_of_connack(verdict.reason));
+    return;
+  }
+  stage_ = Stage::up;
+  dial_deadline_ = Instant::never();
+  stage_deadline_ = Instant::never();
+  ++stats_.connections;
+  owner_.on_link_up(*this);
+}
+
+void Link::on_close_frame(const ws::FrameDecoder::Step& step, Instant now) noexcept {
+  // RFC 6455 5.5.1: answered with the same code, or without one.
+  std::uint8_t payload[2];
+  store_be16(payload, step.close_code);
+  const bool has_code = step.close_code != 1005;
+  append_frame(ws::Opcode::close, has_code ? Bytes(payload) : Bytes());
+  const bool ours = stage_ == Stage::leaving;
+  end_.stage = stage_;
+  end_.orderly = ours;
+  end_.error = Error(Errc::server_closed, "the server closed the WebSocket").with_number(step.close_code);
+  end_.failure = refresh::Failure::transient;
+  start_closing(now);
+}
+
+void Link::on_stream_end(IoOutcome outcome, Instant now) noexcept {
+  static_cast<void>(now);
+  if (stage_ == Stage::leaving) {
+    end_.orderly = true;
+    end(Error(Errc::closed, "the connection was retired"), refresh::Failure::transient);
+    return;
+  }
+  if (outcome == IoOutcome::error) {
+    end(transport_->error(), refresh::Failure::transient);
+    return;
+  }
+  // RFC 6455 7.1.5: without a Close frame the code is 1006.
+  end(Error(Errc::connection_lost, "the server ended the connection without a word").with_number(1006),
+      refresh::Failure::transient);
+}
+
+// --- Writing
+// -------------------------------------------------------------------------------------------------------------
+
+bool Link::reserve(std::size_t bytes) noexcept {
+  if (!cork_) {
+    const std::size_t usual = bytes < BufferPool::kClassBytes[2] ? BufferPool::kClassBytes[2] : bytes;
+    cork_ = host_.buffers().take(bytes <= BufferPool::kClassBytes[0] && stage_ != Stage::up ? bytes : usual);
+    return static_cast<bool>(cork_);
+  }
+  if (cork_.room() >= bytes) return true;
+  cork_.compact();
+  if (cork_.room() >= bytes) return true;
+  Buffer larger = host_.buffers().take(cork_.size() + bytes);
+  if (!larger) return false;
+  std::memcpy(larger.writable().data(), cork_.readable().data(), cork_.size());
+  larger.commit(cork_.size());
+  if (cork_secret_) cork_.wipe();
+  cork_ = std::move(larger);
+  return true;
+}
+
+bool Link::append(Bytes packet) noexcept {
+  std::uint8_t key[4];
+  if (!reserve(packet.size() + limits::kWsHeaderBytes) || !host_.entropy().fill(key)) {
+    end(Error(Errc::no_memory, "no memory or no entropy for sending"), refresh::Failure::transient);
+    return false;
+  }
+  cork_.commit(ws::encode_frame(cork_.writable(), ws::Opcode::binary, packet, key));
+  return true;
+}
+
+MutableBytes Link::begin_in_place(std::size_t bytes_max) noexcept {
+  const std::size_t headers = limits::kWsHeaderBytes + limits::kMqttFixedHeaderBytes;
+  if (!reserve(bytes_max + 2 * headers)) {
+    end(Error(Errc::no_memory, "no memory for sending"), refresh::Failure::transient);
+    return {};
+  }
+  in_place_ = cork_.writable().subspan(kUsualHeaderBytes, bytes_max);
+  return in_place_;
+}
+
+bool Link::end_in_place(std::uint8_t first_byte, std::size_t size) noexcept {
+  std::uint8_t key[4];
+  if (!host_.entropy().fill(key)) {
+    end(Error(Errc::internal, "no entropy for masking"), refresh::Failure::transient);
+    return false;
+  }
+  std::uint8_t fixed[limits::kMqttFixedHeaderBytes];
+  const std::size_t fixed_size =
+      mqtt::fixed_header_backwards(fixed + sizeof fixed, first_byte, static_cast<std::uint32_t>(size));
+  const std::size_t header = ws::header_size(fixed_size + size, true);
+  std::uint8_t* const start = cork_.writable().data();
+  std::uint8_t* const body = start + header + fixed_size;
+  // Rarely: the packet is smaller or larger than the usual, and its headers too.
+  if (body != in_place_.data()) std::memmove(body, in_place_.data(), size);
+  std::memcpy(start + header, fixed + sizeof fixed - fixed_size, fixed_size);
+  static_cast<void>(ws::header_backwards(start + header, ws::Opcode::binary, fixed_size + size, key));
+  ws::mask_in_place({start + header, fixed_size + size}, key);
+  cork_.commit(header + fixed_size + size);
+  in_place_ = {};
+  return true;
+}
+
+void Link::append_frame(ws::Opcode opcode, Bytes payload) noexcept {
+  std::uint8_t key[4];
+  if (!reserve(payload.size() + limits::kWsHeaderBytes) || !host_.entropy().fill(key)) return;
+  cork_.commit(ws::encode_frame(cork_.writable(), opcode, payload, key));
+}
+
+void Link::append_ack(mqtt::PacketType type, std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept {
+  std::uint8_t packet[16];
+  mqtt::Ack ack;
+  ack.packet_id = packet_id;
+  ack.reason_code = reason;
+  const std::size_t size = mqtt::encode_ack(packet, type, ack);
+  append(Bytes(packet).first(size));
+}
+
+void Link::append_disconnect(mqtt::ReasonCode reason, bool end_session) noexcept {
+  std::uint8_t property_bytes[8];
+  mqtt::PropertyWriter properties(property_bytes);
+  // [MQTT-3.14.2-2] allows 0 always. The session of a connection retired for good has no use any more.
+  if (end_session) properties.integer(mqtt::Property::session_expiry_interval, 0);
+  mqtt::Notice notice;
+  notice.reason_code = reason;
+  notice.properties = mqtt::Properties(properties.written(), 0);
+  std::uint8_t packet[32];
+  const std::size_t size = mqtt::encode_notice(packet, mqtt::PacketType::disconnect, notice);
+  append(Bytes(packet).first(size));
+}
+
+void Link::flush(Instant now) noexcept {
+  if (transport_ == nullptr) return;
+  if (pong_pending_ && reading() && cork_.size() < kCorkBytes) {
+    pong_pending_ = false;
+    append_frame(ws::Opcode::pong, Bytes(pong_, pong_size_));
+  }
+  if (!cork_ || cork_.size() == 0) return;
+  bool progressed = false;
+  while (cork_.size() != 0) {
+    const IoResult sent = transport_->send(cork_.readable());
+    if (sent.outcome == IoOutcome::would_block) break;
+    if (sent.outcome != IoOutcome::ok) {
+      // What the peer said before is still there to be read; the read side tells the end (W-22, R-29).
+      cork_.clear();
+      if (!reading()) end(transport_->error(), refresh::Failure::transient);
+      return;
+    }
+    progressed = true;
+    stats_.bytes_out += sent.size;
+    cork_.consume(sent.size);
+  }
+  if (progressed && session_ != nullptr && stage_ >= Stage::connecting) session_->on_sent(now);
+  if (cork_.size() == 0) {
+    stalled_since_ = Instant::never();
+    if (cork_secret_) cork_.wipe();
+    cork_secret_ = false;
+    cork_.reset();
+    owner_.on_link_flushed(*this);
+  } else if (progressed || stalled_since_ == Instant::never()) {
+    stalled_since_ = now;
+  }
+  update_interest();
+}
+
+void Link::update_interest() noexcept {
+  if (transport_ == nullptr) return;
+  // W-17: while output is stuck, input that would only add to it is not read.
+  const bool output_stuck = cork_ && cork_.size() >= 4 * kCorkBytes;
+  const Interest wanted{.read = reading() && !output_stuck, .write = cork_ && cork_.size() != 0};
+  if (wanted.read == interest_.read && wanted.write == interest_.write) return;
+  interest_ = wanted;
+  transport_->interest(wanted);
+}
+
+// --- The end
+// -------------------------------------------------------------------------------------------------------------
+
+void Link::leave(Instant now) noexcept {
+  if (stage_ != Stage::up) return;
+  append_disconnect(mqtt::ReasonCode::success, true);
+  session_->on_disconnecting();
+  std::uint8_t payload[2];
+  store_be16(payload, 1000);
+  append_frame(ws::Opcode::close, payload);
+  stage_ = Stage::leaving;
+  stage_deadline_ = now + limits::kOldReadTimeout;
+  flush(now);
+}
+
+void Link::fail_mqtt(const Error& error, mqtt::ReasonCode reason, Instant now) noexcept {
+  const bool connected = stage_ == Stage::up || stage_ == Stage::leaving;
+  end_.error = error;
+  end_.stage = stage_;
+  end_.failure = refresh::Failure::transient;
+  // [MQTT-3.14.0-1]: no DISCONNECT before an accepted CONNACK.
+  if (stage_ == Stage::up) append_disconnect(reason, false);
+  if (connected) session_->on_disconnecting();
+  std::uint8_t payload[2];
+  store_be16(payload, 1000);
+  append_frame(ws::Opcode::close, payload);
+  start_closing(now);
+}
+
+void Link::fail_ws(const Error& error, std::uint16_t close_code, Instant now) noexcept {
+  end_.error = error;
+  end_.stage = stage_;
+  end_.failure = refresh::Failure::transient;
+  std::uint8_t payload[2];
+  store_be16(payload, close_code);
+  append_frame(ws::Opcode::close, payload);
+  start_closing(now);
+}
+
+// Nothing is read any more; the last bytes and close_notify have kCloseTimeout (RFC 6455 7.1.1).
+void Link::start_closing(Instant now) noexcept {
+  if (stage_ == Stage::closed || stage_ == Stage::closing) return;
+  stage_ = Stage::closing;
+  dial_deadline_ = Instant::never();
+  stage_deadline_ = now + limits::kCloseTimeout;
+  pong_pending_ = false;
+}
+
+void Link::shut_down() noexcept {
+  if (cork_ && cork_.size() != 0) {
+    flush(host_.now());
+    if (stage_ != Stage::closing || (cork_ && cork_.size() != 0)) return;
+  }
+  const IoOutcome outcome = transport_->shutdown();
+  if (outcome == IoOutcome::would_block) {
+    transport_->interest({.read = false, .write = true});
+    interest_ = {.read = false, .write = true};
+    return;
+  }
+  end(end_.error, end_.failure);
+}
+
+// Closes now; the owner hears of it when the pump has returned.
+void Link::end(const Error& error, refresh::Failure failure) noexcept {
+  if (stage_ == Stage::closed) return;
+  if (stage_ != Stage::closing) {
+    end_.stage = stage_;
+    end_.error = error;
+    end_.failure = failure;
+  }
+  release();
+  end_pending_ = true;
+  if (!in_pump_) host_.request_turn(Host::When::later);
+}
+
+void Link::release() noexcept {
+  if (stage_ == Stage::closed) return;
+  const Stage before = stage_;
+  stage_ = Stage::closed;
+  host_.connector().close(id_);
+  transport_ = nullptr;
+  if (session_ != nullptr && before >= Stage::connecting) session_->on_closed(host_.now());
+  if (upgrade_ != nullptr) {
+    upgrade_->~ResponseDecoder();
+    deallocate(upgrade_, sizeof(http::ResponseDecoder));
+    upgrade_ = nullptr;
+  }
+  if (cork_ && cork_secret_) cork_.wipe();
+  cork_secret_ = false;
+  cork_.reset();
+  if (!in_pump_) {
+    in_.reset();
+    packet_bytes_ = raw_begin_ = 0;
+  }
+  wanted_bytes_ = 0;
+  pong_pending_ = false;
+  dial_deadline_ = stage_deadline_ = stalled_since_ = Instant::never();
+}
+
+void Link::abort() noexcept {
+  release();
+  end_pending_ = false;
+}
+
+void Link::tell_end() noexcept {
+  if (!end_pending_ || in_pump_) return;
+  end_pending_ = false;
+  owner_.on_link_ended(*this, end_);
+}
+
+// --- Time
+// ----------------------------------------------------------------------------------------------------------------
+
+Instant Link::deadline() const noexcept {
+  if (end_pending_) return Instant::from_nanoseconds(0);
+  if (stage_ == Stage::closed) return Instant::never();
+  Instant at = earlier_of(dial_deadline_, stage_deadline_);
+  if (stage_ >= Stage::connecting && stage_ <= Stage::leaving) at = earlier_of(at, session_->deadline());
+  if (stage_ == Stage::up && stalled_since_ != Instant::never()) {
+    at = earlier_of(at, stalled_since_ + session_->liveness_interval());
+  }
+  return at;
+}
+
+void Link::on_deadline(Instant now) noexcept {
+  tell_end();
+  if (stage_ == Stage::closed) return;
+  if (stage_ == Stage::closing && now >= stage_deadline_) {
+    end(end_.error, end_.failure);
+  } else if (stage_ == Stage::leaving && now >= stage_deadline_) {
+    end_.orderly = true;
+    end(Error(Errc::closed, "the connection was retired"), refresh::Failure::transient);
+  } else if (now >= dial_deadline_ || now >= stage_deadline_) {
+    end(Error(Errc::connect_timeout, stage_ == Stage::connecting ? "the server did not answer CONNECT in time"
+                                     : stage_ == Stage::upgrading
+                                         ? "the server did not answer the WebSocket handshake in time"
+                                         : "the connection did not come about in time"),
+        refresh::Failure::transient);
+  } else if (stage_ == Stage::up && stalled_since_ != Instant::never() &&
+             now >= stalled_since_ + session_->liveness_interval()) {
+    // a transport that takes nothing for a keep alive is dead.
+    end(Error(Errc::keepalive_timeout, "the connection took no output for a keep alive"), refresh::Failure::transient);
+  }
+  while (stage_ >= Stage::connecting && stage_ <= Stage::leaving) {
+    const mqtt::Session::Due due = session_->on_deadline(now);
+    if (due.kind == mqtt::Session::Due::Kind::nothing) break;
+    switch (due.kind) {
+      case mqtt::Session::Due::Kind::send_pingreq: {
+        std::uint8_t packet[2];
+        const std::size_t size = mqtt::encode_ping(packet, mqtt::PacketType::pingreq);
+        append(Bytes(packet).first(size));
+        flush(now);
+        break;
+      }
+      case mqtt::Session::Due::Kind::keepalive_timeout:
+      case mqtt::Session::Due::Kind::packet_timeout:
+        end(due.error(), refresh::Failure::transient);
+        break;
+      default:
+        owner_.on_link_overdue(*this, due);
+        break;
+    }
+  }
+  if (stage_ == Stage::closing) shut_down();
+  tell_end();
+}
+
+}  // namespace axonpush::inline v0

@@ -1,0 +1,146 @@
+#include "facade/facade_core.h"
+
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "base/alloc.h"
+
+namespace axonpush::inline v0 {
+
+FacadeCore* FacadeCore::create(ClientOptions options, Error& error) noexcept {
+  void* memory = allocate(sizeof(FacadeCore));
+  if (memory == nullptr) {
+    error = Error(Errc::no_memory, "no memory for the client");
+    return nullptr;
+  }
+  auto* core = ::new (memory) FacadeCore(options.tls);
+  core->client_ =
+      ::new (static_cast<void*>(core->client_storage_)) Client(core->reactor_, core->tls_, std::move(options));
+  error = core->client_->error();
+  if (!error) {
+    core->retain();  // the thread's
+    const Status started = core->thread_.start(&FacadeCore::thread_main, core);
+    if (started.ok()) return core;
+    error = started.error();
+    core->references_ = 1;
+  }
+  core->client_->~Client();
+  core->release();
+  return nullptr;
+}
+
+void FacadeCore::release() noexcept {
+  if (__atomic_sub_fetch(&references_, 1, __ATOMIC_ACQ_REL) != 0) return;
+  this->~FacadeCore();
+  deallocate(this, sizeof(FacadeCore));
+}
+
+void FacadeCore::thread_main(void* self) noexcept {
+  auto* core = static_cast<FacadeCore*>(self);
+  core->run();
+  core->release();
+}
+
+void FacadeCore::run() noexcept {
+  reactor_.run();
+  session_ = Realtime();
+  client_->~Client();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void FacadeCore::shut_down() noexcept {
+  reactor_.stop();
+  if (on_loop()) {
+    // Inside a callback of its own: the thread ends by itself once the callback has returned.
+    thread_.detach();
+  } else {
+    thread_.join();
+  }
+}
+
+void FacadeCore::enlist(FacadeWait& wait) noexcept {
+  const std::lock_guard lock(mutex_);
+  wait.next = waiting_;
+  waiting_ = &wait;
+}
+
+void FacadeCore::delist(FacadeWait& wait) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (FacadeWait** link = &waiting_; *link != nullptr; link = &(*link)->next) {
+    if (*link != &wait) continue;
+    *link = wait.next;
+    return;
+  }
+}
+
+void FacadeCore::finish(FacadeWait& wait) noexcept {
+  const std::lock_guard lock(mutex_);
+  // A caller that ran out of time has taken its wait off the list, and its stack is gone.
+  for (FacadeWait* at = waiting_; at != nullptr; at = at->next) {
+    if (at != &wait) continue;
+    at->done = true;
+    changed_.notify_all();
+    return;
+  }
+}
+
+Status FacadeCore::connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept {
+  // The user's on_state is called from ours, which also learns of the end for wait().
+  const bool first = session_.state() == ConnectionState::closed && !connecting_;
+  if (first) {
+    on_state_ = std::move(options.on_state);
+    options.on_state = [this](CallFailure& failure, const StateChange& change) {
+      const CallOutcome outcome = on_state_(failure, change);
+      if (change.to == ConnectionState::closed) {
+        const std::lock_guard lock(mutex_);
+        live_session_ = 0;
+        changed_.notify_all();
+      }
+      return outcome;
+    };
+  }
+  connecting_ = true;
+  return client_->connect_realtime(std::move(options),
+                                   [this, done = std::move(done)](const Result<Realtime>& connected) mutable {
+                                     connecting_ = false;
+                                     if (connected.ok()) {
+                                       session_ = *connected;
+                                       const std::lock_guard lock(mutex_);
+                                       live_session_ = session_.session();
+                                     }
+                                     CallFailure failure;
+                                     static_cast<void>(done(failure, connected));
+                                   });
+}
+
+FacadeCore::Waited FacadeCore::wait_for_end(std::uint64_t session, Duration timeout) noexcept {
+  std::unique_lock lock(mutex_);
+  const auto over = [&] { return live_session_ != session || ended_; };
+  if (timeout == Duration::max()) {
+    changed_.wait(lock, over);
+    return Waited::done;
+  }
+  return changed_.wait_for(lock, std::chrono::nanoseconds(timeout.nanoseconds()), over) ? Waited::done
+                                                                                        : Waited::timed_out;
+}
+
+FacadeCore::Waited FacadeCore::wait_for(FacadeWait& wait, Duration timeout) noexcept {
+  Waited outcome = Waited::done;
+  {
+    std::unique_lock lock(mutex_);
+    const auto over = [&] { return wait.done || ended_; };
+    if (timeout == Duration::max()) {
+      changed_.wait(lock, over);
+    } else if (!changed_.wait_for(lock, std::chrono::nanoseconds(timeout.nanoseconds()), over)) {
+      outcome = Waited::timed_out;
+    }
+    if (outcome == Waited::done && !wait.done) outcome = Waited::ended;
+  }
+  delist(wait);
+  return outcome;
+}
+
+}  // namespace axonpush::inline v0
