@@ -12,6 +12,8 @@
 
 namespace axonpush::inline v0::net {
 
+class Poller;  // a backend; internal
+
 // Called when a watched descriptor is ready. May add, modify and remove any descriptor, its own included.
 class Watcher {
  public:
@@ -25,15 +27,21 @@ class Watcher {
 
  private:
   friend class Reactor;
-  Watcher* next_again_ = nullptr;  // the ready-again list
-  bool in_again_ = false;
+  enum class Again : std::uint8_t {
+    no,
+    next_turn,
+    this_turn
+  };
+  Watcher* again_next_ = nullptr;  // the ready-again lists
+  Watcher* again_previous_ = nullptr;
+  Again again_ = Again::no;
 };
 
 // A deadline that calls. Armed through Reactor::arm; disarmed when it fires.
 class Timer {
  public:
   virtual void on_timer(Instant now) noexcept = 0;
-  [[nodiscard]] bool armed() const noexcept { return heap_index_ != kDisarmed; }
+  [[nodiscard]] bool armed() const noexcept { return armed_; }
 
  protected:
   ~Timer() = default;
@@ -42,10 +50,14 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
  private:
-  friend class Reactor;
-  static constexpr std::size_t kDisarmed = SIZE_MAX;
+  friend class TimerHeap;
+  // A pairing heap threads through the timers themselves, so that arming never allocates and never fails.
   Instant at_ = Instant::never();
-  std::size_t heap_index_ = kDisarmed;
+  std::uint64_t sequence_ = 0;  // the earlier armed of two with one instant goes first
+  Timer* child_ = nullptr;
+  Timer* sibling_ = nullptr;
+  Timer* previous_ = nullptr;  // the left sibling, or the parent of a first child
+  bool armed_ = false;
 };
 
 // Called once at the end of the loop turn in which it was requested: where queued output is flushed.
@@ -62,12 +74,37 @@ class TurnEnd {
  private:
   friend class Reactor;
   TurnEnd* next_ = nullptr;
+  TurnEnd* previous_ = nullptr;
   bool requested_ = false;
+};
+
+// A loop of the host's own that carries the reactor's descriptors, as an alternative to fd(): for hosts that must keep
+// one flat set of descriptors. The host answers a ready descriptor with Reactor::ready(), the timer with nothing, and
+// calls Reactor::process() after either.
+class HostLoop {
+ public:
+  // Watch for these until told otherwise, level-triggered: what is still ready is reported again.
+  [[nodiscard]] virtual Status add_descriptor(int descriptor, Interest interest) noexcept = 0;
+  [[nodiscard]] virtual Status modify_descriptor(int descriptor, Interest interest) noexcept = 0;
+  virtual void remove_descriptor(int descriptor) noexcept = 0;
+  // One timer, moved by each call: process() is wanted at `at`. Instant::never(): none. Instants count on the clock of
+  // Reactor::clock(). A call too early or too often does no harm.
+  virtual void arm_timer(Instant at) noexcept = 0;
+
+ protected:
+  ~HostLoop() = default;
+  HostLoop() = default;
+  HostLoop(const HostLoop&) = default;
+  HostLoop& operator=(const HostLoop&) = default;
 };
 
 class Reactor {
  public:
   Reactor() noexcept;
+  // Multiplexes into `loop`, which outlives it: run, run_once and poll do not wait there, and fd() is -1.
+  explicit Reactor(HostLoop& loop) noexcept;
+  // With a backend of one's own, which it takes over; for the tests of the backends.
+  explicit Reactor(Poller* backend) noexcept;
   ~Reactor();
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
@@ -87,6 +124,8 @@ class Reactor {
   [[nodiscard]] int fd() const noexcept;
   [[nodiscard]] Instant deadline() const noexcept;
   void process() noexcept;
+  // For a HostLoop: this descriptor is ready. Takes note only; process() does the work.
+  void ready(int descriptor, Interest ready) noexcept;
 
   // From any thread; runs on the loop's thread in the next turn, in order. no_memory, or closed after the end.
   [[nodiscard]] Status post(Callback<void()> task) noexcept;
@@ -95,8 +134,13 @@ class Reactor {
   // The instant of this turn; outside a turn, the clock's.
   [[nodiscard]] Instant now() const noexcept;
   [[nodiscard]] bool in_turn() const noexcept;
+  // The clock itself: monotonic, suspended time included.
+  [[nodiscard]] static Instant clock() noexcept;
+  // True in the child of a fork(): there every call does nothing or answers closed, and only destroying is allowed.
+  [[nodiscard]] bool forked() const noexcept;
 
-  // Descriptors. One watcher a descriptor.
+  // Descriptors. One watcher a descriptor; modify() may hand it to another. Without any interest even a hang-up is not
+  // told.
   [[nodiscard]] Status add(int descriptor, Interest interest, Watcher& watcher) noexcept;
   [[nodiscard]] Status modify(int descriptor, Interest interest, Watcher& watcher) noexcept;
   void remove(int descriptor, Watcher& watcher) noexcept;
@@ -110,7 +154,9 @@ class Reactor {
 
  private:
   struct Impl;
-  Impl* impl_;
+  void start(Poller* backend, HostLoop* host) noexcept;
+  Impl* impl_ = nullptr;
+  Status status_;
 };
 
 }  // namespace axonpush::inline v0::net
