@@ -1,5 +1,9 @@
 #include "base/utf8.h"
 
+#include <atomic>
+
+#include "base/utf8_kernels.h"
+
 namespace axonpush::inline v0 {
 
 namespace {
@@ -52,14 +56,66 @@ State step(std::uint8_t state, std::uint8_t byte) {
 
 }  // namespace
 
-bool Utf8Stream::feed(Bytes chunk) noexcept {
-  std::uint8_t state = state_;
-  for (const std::uint8_t byte : chunk) {
-    state = step(state, byte);
-    if (state == kIllFormed) break;
+namespace utf8 {
+
+bool plain(const std::uint8_t* text, std::size_t size) noexcept {
+  std::size_t at = 0;
+  while (at < size) {
+    while (size - at >= 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, text + at, sizeof word);
+      if ((word & 0x8080808080808080) != 0) break;
+      at += 8;
+    }
+    std::uint8_t state = kBetween;
+    // One character, or the last bytes of ASCII.
+    do {
+      if (at == size) return state == kBetween;
+      state = step(state, text[at++]);
+      if (state == kIllFormed) return false;
+    } while (state != kBetween);
   }
-  state_ = state;
-  return state != kIllFormed;
+  return true;
+}
+
+namespace {
+
+bool choose(const std::uint8_t* text, std::size_t size) noexcept;
+
+// Which variant this processor runs, found out at the first use. Every thread that races for it finds the same.
+constinit std::atomic<Function> chosen{choose};
+
+bool choose(const std::uint8_t* text, std::size_t size) noexcept {
+  Function found = avx2();
+  if (found == nullptr) found = ssse3();
+  if (found == nullptr) found = plain;
+  chosen.store(found, std::memory_order_relaxed);
+  return found(text, size);
+}
+
+// No character is open at the end.
+bool valid(const std::uint8_t* text, std::size_t size) noexcept {
+  if (size < kVectorBytes) return plain(text, size);
+  return chosen.load(std::memory_order_relaxed)(text, size);
+}
+
+}  // namespace
+
+}  // namespace utf8
+
+bool Utf8Stream::feed(Bytes chunk) noexcept {
+  std::size_t at = 0;
+  for (; state_ != kBetween && at < chunk.size(); ++at) state_ = step(state_, chunk[at]);
+  if (state_ != kBetween) return state_ != kIllFormed;
+  const std::uint8_t* text = chunk.data() + at;
+  const std::size_t size = chunk.size() - at;
+  const std::size_t open = utf8::open_tail(text, size);
+  if (!utf8::valid(text, size - open)) {
+    state_ = kIllFormed;
+    return false;
+  }
+  for (std::size_t tail = size - open; tail < size && state_ != kIllFormed; ++tail) state_ = step(state_, text[tail]);
+  return state_ != kIllFormed;
 }
 
 std::size_t Utf8Stream::feed_prefix(Bytes chunk) noexcept {
@@ -72,8 +128,7 @@ std::size_t Utf8Stream::feed_prefix(Bytes chunk) noexcept {
 }
 
 bool utf8_valid(Bytes text) noexcept {
-  Utf8Stream stream;
-  return stream.feed(text) && stream.complete();
+  return utf8::open_tail(text.data(), text.size()) == 0 && utf8::valid(text.data(), text.size());
 }
 
 std::size_t utf8_prefix(Bytes text) noexcept {
