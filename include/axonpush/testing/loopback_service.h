@@ -33,21 +33,21 @@ struct LoopbackOptions {
   bool cleartext = false;          // http and ws in place of https and wss
 
   std::string api_key = "ak_loopback_0123456789abcdef";  // "pt_..." is looked for in X-Public-Token instead
-  std::string bearer_token;                              // accepted in place of the key when not empty
+  std::string bearer_token = {};                         // accepted in place of the key when not empty
   std::string tenant_id = "org_loopback";
   Duration credentials_lifetime = seconds(3600);
   bool same_client_id = false;     // every fetch gets the same clientId: a swap becomes a takeover
   bool hand_out_client_id = true;  // false: credentials without clientId
-  std::string env_slug;            // handed out when not empty
-  std::string topic_prefix;        // empty: "axonpush/" and the tenant
-  std::string broker_url;          // handed out in place of the own broker's, e.g. mosquitto's
+  std::string env_slug = {};       // handed out when not empty
+  std::string topic_prefix = {};   // empty: "axonpush/" and the tenant
+  std::string broker_url = {};     // handed out in place of the own broker's, e.g. mosquitto's
   enum class Methods : std::uint8_t {
     post_and_get,
     post,
     get
   };
   Methods methods = Methods::post_and_get;  // what else is asked gets 405
-  Duration clock_skew;                      // of the service's wall clock: Date and expiresAt are off by it
+  Duration clock_skew = {};                 // of the service's wall clock: Date and expiresAt are off by it
 
   bool topic_rules = true;  // false: any topic of at most eight segments
   // What CONNACK announces and the broker holds its clients to; the defaults are AWS IoT Core's.
@@ -126,7 +126,7 @@ inline constexpr std::size_t kLoopbackAnswerCount = 8;
 struct LoopbackTopic {
   std::string_view environment = "default";
   std::string_view app_id = "default";
-  std::string_view channel_id;  // required
+  std::string_view channel_id = {};  // required
   std::string_view event_type = "_";
   std::string_view agent_id = "_";
 };
@@ -182,7 +182,7 @@ class LoopbackService {
   struct Refusal {
     std::uint16_t status = 503;
     std::uint32_t count = 1;
-    std::string retry_after;  // the header's value; none when empty
+    std::string retry_after = {};  // the header's value; none when empty
   };
   void refuse_credentials(const Refusal& refusal);
   // The next `count` answers are 200 with this body, whatever it is.
