@@ -102,7 +102,6 @@ class EventScratch {
   bool bare_ = false;
   std::uint64_t undone_ = 0;
   std::size_t count_ = 0;  // of the body's members, which may be more than kMembers
-  json::Value root_;
   Error error_;
   std::uint8_t* block_ = nullptr;
   std::size_t block_size_ = 0;
@@ -123,6 +122,8 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   [[nodiscard]] std::string_view topic() const noexcept { return delivery_.topic; }
+  // The session's topic prefix.
+  [[nodiscard]] std::string_view prefix() const noexcept { return delivery_.prefix; }
   // The topic's parts; all empty when it has another shape than the session's topics.
   [[nodiscard]] TopicSegments segments() const noexcept;
   // The body as it came: all there is for one that is not JSON.

@@ -17,6 +17,7 @@
 #include <axonpush/limits.h>
 
 #include "base/siphash.h"
+#include "event/topic_parts.h"
 
 namespace axonpush::inline v0 {
 
@@ -32,7 +33,7 @@ class DispatchTable {
  public:
   static constexpr std::size_t kFiltersMax = 65'536;
   static constexpr std::size_t kEntriesMax = 1'048'576;
-  static constexpr std::size_t kSegments = 5;  // behind the prefix
+  static constexpr std::size_t kSegments = kTopicParts - 1;  // behind the prefix
   static constexpr std::size_t kMasks = std::size_t{1} << kSegments;
 
   class Matches;
@@ -62,8 +63,8 @@ class DispatchTable {
   [[nodiscard]] std::size_t filter_count() const noexcept { return live_filters_; }
   [[nodiscard]] std::size_t count(std::string_view topic_filter) const noexcept;
 
-  // Runs `visit(value)` for every entry whose filter matches. `topic` need not be valid, and is not read after the
-  // matching filters were found, that is before the first visit.
+  // Runs `visit(value)` for every entry whose filter matches. `topic` need not be valid; it must stay where it is until
+  // this returns.
   template <class Visit>
   void match(std::string_view topic, Visit&& visit);
 
@@ -99,28 +100,24 @@ class DispatchTable {
     std::uint32_t filter = kNone;
     std::uint32_t next = kNone;  // of the same filter, or of the list of free slots
     std::uint32_t previous = kNone;
-    bool removed = false;  // waits for the last Matches to go
+    std::uint32_t removed_next = kNone;
+    bool removed = false;  // waits in the list of removed_ for the last Matches to go
   };
   // tag: the upper half of the hash; filter: index plus one, 0: empty.
   struct Bucket {
     std::uint32_t tag = 0;
     std::uint32_t filter = 0;
   };
-  // Where a topic's parts stand: part 0 is the prefix, 1 to 5 the segments; at[i] is where part i begins, ends[i] ends.
-  struct Parts {
-    std::uint32_t begin[kSegments + 1];
-    std::uint32_t end[kSegments + 1];
-  };
+  struct Hasher;
 
-  [[nodiscard]] static bool split(std::string_view topic, Parts& parts) noexcept;
-  [[nodiscard]] std::uint64_t hash_part(const char* topic, const Parts& parts, std::size_t part) const noexcept;
-  [[nodiscard]] std::uint32_t find_hashed(std::string_view topic, const Parts& parts,
-                                          std::uint32_t* found) const noexcept;
-  [[nodiscard]] static bool confirm(const Filter& filter, const char* topic, const Parts& parts) noexcept;
-  [[nodiscard]] std::uint32_t find_exact(std::string_view topic_filter) const noexcept;
-  [[nodiscard]] bool shape(std::string_view topic_filter, Filter& filter) const noexcept;
+  [[nodiscard]] std::uint32_t find_hashed(std::string_view topic, std::uint32_t* found) const noexcept;
+  [[nodiscard]] static bool confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept;
+  [[nodiscard]] std::uint32_t find_exact(std::string_view topic_filter, const Filter& shape) const noexcept;
+  // Fills in everything of `filter` that follows from its text.
+  void judge_shape(std::string_view topic_filter, Filter& filter) const noexcept;
 
-  [[nodiscard]] std::uint32_t add_filter(std::string_view topic_filter, Error& error) noexcept;
+  [[nodiscard]] std::uint32_t add_filter(std::string_view topic_filter, const Filter& shape, Error& error) noexcept;
+  [[nodiscard]] std::uint32_t add_entry(std::uint32_t filter, std::uint32_t value, Error& error) noexcept;
   void drop_filter(std::uint32_t index) noexcept;
   void free_entry(std::uint32_t index) noexcept;
   void sweep() noexcept;
@@ -143,8 +140,8 @@ class DispatchTable {
   std::uint32_t walked_ = kNone;  // the first filter of another shape
   std::uint32_t live_entries_ = 0;
   std::uint32_t live_filters_ = 0;
-  std::uint32_t open_ = 0;  // Matches
-  bool removed_ = false;    // something waits for sweep()
+  std::uint32_t open_ = 0;         // Matches
+  std::uint32_t removed_ = kNone;  // the first entry that waits for sweep()
   std::uint64_t births_ = 0;
   std::uint32_t mask_filters_[kMasks] = {};
 
@@ -158,7 +155,7 @@ class DispatchTable::Matches {
   Matches(const Matches&) = delete;
   Matches& operator=(const Matches&) = delete;
   ~Matches() {
-    if (--table_.open_ == 0 && table_.removed_) table_.sweep();
+    if (--table_.open_ == 0 && table_.removed_ != kNone) table_.sweep();
   }
 
   // False at the end.
@@ -172,7 +169,7 @@ class DispatchTable::Matches {
         value = entry.value;
         return true;
       }
-      if (found_at_ == found_count_ && !refill()) return false;
+      if (found_at_ == found_count_ && (walk_ == kNone || !refill())) return false;
       entry_ = table_.filters_[found_[found_at_++]].first;
     }
   }

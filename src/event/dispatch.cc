@@ -1,0 +1,420 @@
+#include "event/dispatch.h"
+
+#include <axonpush/mqtt/packet.h>
+
+#include <bit>
+#include <new>
+#include <type_traits>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+namespace axonpush::inline v0 {
+
+namespace {
+
+constexpr std::size_t kBucketsMin = 16;
+constexpr std::uint32_t kRoomMin = 8;
+
+inline std::uint64_t load_word(const char* from) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Both halves of the product, so that every bit of the result depends on every bit of both factors.
+inline std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(left) * right;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+// More room for an array of slots; the new ones are made and put in front of the list of free ones.
+template <class T>
+bool grow(T*& slots, std::uint32_t& room, std::uint32_t& free_first, std::size_t most) noexcept {
+  static_assert(std::is_trivially_copyable_v<T>);
+  const std::size_t wanted = room == 0 ? kRoomMin : std::size_t{room} * 2;
+  const auto fresh_room = static_cast<std::uint32_t>(wanted < most ? wanted : most);
+  auto* fresh = static_cast<T*>(allocate(fresh_room * sizeof(T)));
+  if (fresh == nullptr) return false;
+  if (room != 0) {
+    std::memcpy(static_cast<void*>(fresh), slots, room * sizeof(T));
+    deallocate(slots, room * sizeof(T));
+  }
+  for (std::uint32_t at = fresh_room; at-- != room;) {
+    ::new (static_cast<void*>(fresh + at)) T;
+    fresh[at].next = free_first;
+    free_first = at;
+  }
+  slots = fresh;
+  room = fresh_room;
+  return true;
+}
+
+constexpr Error kNoMemory(Errc::no_memory, "no memory for a subscription");
+
+}  // namespace
+
+// A segment's hash depends on the key of its place, so that the same text in two places counts as two things. The sum
+// of the prefix's and the concrete segments' hashes is the filter's: a topic hashes each part once and adds for each
+// mask.
+struct DispatchTable::Hasher {
+  // Sums over every choice of the first three and of the last two segments: the halves of a mask.
+  std::uint64_t low[8];
+  std::uint64_t high[4];
+
+  Hasher(const DispatchTable& table, const char* text, const TopicParts& parts) noexcept {
+    std::uint64_t hashes[kTopicParts];
+    for (std::size_t at = 0; at < kTopicParts; ++at) {
+      hashes[at] = hash(text, parts.begin[at], parts.end[at], table.keys_[at], table.multiplier_);
+    }
+    low[0] = hashes[0];
+    low[1] = low[0] + hashes[1];
+    low[2] = low[0] + hashes[2];
+    low[3] = low[1] + hashes[2];
+    for (std::size_t at = 0; at < 4; ++at) low[at + 4] = low[at] + hashes[3];
+    high[0] = 0;
+    high[1] = hashes[4];
+    high[2] = hashes[5];
+    high[3] = hashes[4] + hashes[5];
+  }
+  [[nodiscard]] std::uint64_t of(std::uint32_t mask) const noexcept { return low[mask & 7] + high[mask >> 3]; }
+
+  static std::uint64_t hash(const char* text, std::size_t begin, std::size_t end, std::uint64_t key,
+                            std::uint64_t multiplier) noexcept {
+    const std::size_t size = end - begin;
+    if (size <= 8) {
+      std::uint64_t word = 0;
+      if (end >= 8) [[likely]] {
+        // The eight bytes that end here; what stands in front of the part is shifted out.
+        if (size != 0) word = load_word(text + end - 8) >> (64 - 8 * size);
+      } else if (size != 0) {
+        std::memcpy(&word, text + begin, size);
+      }
+      return mix(word ^ key, multiplier ^ size);
+    }
+    std::uint64_t state = key;
+    for (std::size_t at = begin; at + 8 < end; at += 8) state = mix(state ^ load_word(text + at), multiplier);
+    return mix(state ^ load_word(text + end - 8), multiplier ^ size);
+  }
+};
+
+void DispatchTable::set_key(const HashKey& key) noexcept {
+  AXONPUSH_ASSERT(live_filters_ == 0);
+  for (std::size_t at = 0; at < kTopicParts; ++at) {
+    const auto place = static_cast<std::uint8_t>(at);
+    keys_[at] = siphash_64(key, {&place, 1});
+  }
+  multiplier_ = siphash_64(key, {}) | 1;
+}
+
+DispatchTable::~DispatchTable() {
+  AXONPUSH_ASSERT(open_ == 0);
+  for (std::uint32_t at = 0; at < filter_room_; ++at) {
+    if (filters_[at].text != nullptr) deallocate(filters_[at].text, filters_[at].size);
+  }
+  if (filters_ != nullptr) deallocate(filters_, filter_room_ * sizeof(Filter));
+  if (entries_ != nullptr) deallocate(entries_, entry_room_ * sizeof(Entry));
+  if (buckets_ != nullptr) deallocate(buckets_, (bucket_mask_ + 1) * sizeof(Bucket));
+}
+
+// --- Matching
+// ---------------------------------------------------------------------------------------------------------
+
+bool DispatchTable::confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept {
+  for (std::size_t at = 0; at < filter.run_count; ++at) {
+    const Run& run = filter.runs[at];
+    const std::uint32_t begin = parts.begin[run.first];
+    if (parts.end[run.last] - begin != run.size) return false;
+    if (run.size != 0 && std::memcmp(topic + begin, filter.text + run.offset, run.size) != 0) return false;
+  }
+  return true;
+}
+
+std::uint32_t DispatchTable::find_hashed(std::string_view topic, std::uint32_t* found) const noexcept {
+  TopicParts parts;
+  if (masks_ == 0 || !split_parts(topic, parts)) return 0;
+  const Hasher hasher(*this, topic.data(), parts);
+  std::uint32_t count = 0;
+  for (std::uint32_t left = masks_; left != 0; left &= left - 1) {
+    const auto mask = static_cast<std::uint32_t>(std::countr_zero(left));
+    const std::uint64_t hash = hasher.of(mask);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    // The table is never full, so an empty bucket ends every search.
+    for (std::size_t at = hash & bucket_mask_;; at = (at + 1) & bucket_mask_) {
+      const Bucket bucket = buckets_[at];
+      if (bucket.filter == 0) break;
+      if (bucket.tag != tag) continue;
+      const Filter& filter = filters_[bucket.filter - 1];
+      if (filter.mask == mask && confirm(filter, topic.data(), parts)) {
+        found[count++] = bucket.filter - 1;
+        break;
+      }
+    }
+  }
+  return count;
+}
+
+DispatchTable::Matches::Matches(DispatchTable& table, std::string_view topic) noexcept
+    : table_(table), birth_last_(table.births_), walk_(table.walked_), topic_(topic) {
+  ++table.open_;
+  found_count_ = table.find_hashed(topic, found_);
+}
+
+bool DispatchTable::Matches::refill() noexcept {
+  found_at_ = 0;
+  found_count_ = 0;
+  while (walk_ != kNone && found_count_ < kMasks) {
+    const Filter& filter = table_.filters_[walk_];
+    if (mqtt::topic_matches({filter.text, filter.size}, topic_)) found_[found_count_++] = walk_;
+    walk_ = filter.next;
+  }
+  return found_count_ != 0;
+}
+
+// --- Adding
+// -----------------------------------------------------------------------------------------------------------
+
+void DispatchTable::judge_shape(std::string_view topic_filter, Filter& filter) const noexcept {
+  filter.size = static_cast<std::uint32_t>(topic_filter.size());
+  TopicParts parts;
+  if (!split_parts(topic_filter, parts)) return;
+  if (parts.of(topic_filter, 0).find_first_of("+#") != std::string_view::npos) return;
+  if (parts.of(topic_filter, kSegments) == "#") return;
+  bool open = false;  // the last run goes on
+  for (std::uint8_t at = 0; at < kTopicParts; ++at) {
+    if (parts.of(topic_filter, at) == "+") {
+      open = false;
+      continue;
+    }
+    if (at != 0) filter.mask = static_cast<std::uint8_t>(filter.mask | 1U << (at - 1U));
+    if (!open) {
+      AXONPUSH_ASSERT(filter.run_count < kRunsMax);
+      filter.runs[filter.run_count++] = {static_cast<std::uint16_t>(parts.begin[at]), 0, at, at};
+      open = true;
+    }
+    Run& run = filter.runs[filter.run_count - 1];
+    run.last = at;
+    run.size = static_cast<std::uint16_t>(parts.end[at] - run.offset);
+  }
+  filter.hash = Hasher(*this, topic_filter.data(), parts).of(filter.mask);
+  filter.hashed = true;
+}
+
+std::uint32_t DispatchTable::find_exact(std::string_view topic_filter, const Filter& shape) const noexcept {
+  const auto same = [this, topic_filter](std::uint32_t index) {
+    return std::string_view(filters_[index].text, filters_[index].size) == topic_filter;
+  };
+  if (!shape.hashed) {
+    for (std::uint32_t at = walked_; at != kNone; at = filters_[at].next) {
+      if (same(at)) return at;
+    }
+    return kNone;
+  }
+  if (buckets_ == nullptr) return kNone;
+  const auto tag = static_cast<std::uint32_t>(shape.hash >> 32);
+  for (std::size_t at = shape.hash & bucket_mask_; buckets_[at].filter != 0; at = (at + 1) & bucket_mask_) {
+    if (buckets_[at].tag == tag && same(buckets_[at].filter - 1)) return buckets_[at].filter - 1;
+  }
+  return kNone;
+}
+
+void DispatchTable::place(std::uint32_t index) noexcept {
+  const std::uint64_t hash = filters_[index].hash;
+  std::size_t at = hash & bucket_mask_;
+  while (buckets_[at].filter != 0) at = (at + 1) & bucket_mask_;
+  buckets_[at] = {static_cast<std::uint32_t>(hash >> 32), index + 1};
+}
+
+// At most half of the buckets are in use, so that a search is short whether it finds or not.
+bool DispatchTable::reserve_bucket() noexcept {
+  const std::size_t room = buckets_ == nullptr ? 0 : bucket_mask_ + 1;
+  if ((std::size_t{hashed_} + 1) * 2 <= room) return true;
+  const std::size_t wanted = room == 0 ? kBucketsMin : room * 2;
+  auto* fresh = static_cast<Bucket*>(allocate(wanted * sizeof(Bucket)));
+  if (fresh == nullptr) return false;
+  for (std::size_t at = 0; at < wanted; ++at) fresh[at] = {};
+  Bucket* const old = buckets_;
+  buckets_ = fresh;
+  bucket_mask_ = wanted - 1;
+  for (std::size_t at = 0; at < room; ++at) {
+    if (old[at].filter != 0) place(old[at].filter - 1);
+  }
+  if (old != nullptr) deallocate(old, room * sizeof(Bucket));
+  return true;
+}
+
+std::uint32_t DispatchTable::add_filter(std::string_view topic_filter, const Filter& shape, Error& error) noexcept {
+  if (free_filter_ == kNone && filter_room_ == kFiltersMax) {
+    error = Error(Errc::quota, "too many filters");
+    return kNone;
+  }
+  if ((free_filter_ == kNone && !grow(filters_, filter_room_, free_filter_, kFiltersMax)) ||
+      (shape.hashed && !reserve_bucket())) {
+    error = kNoMemory;
+    return kNone;
+  }
+  auto* text = static_cast<char*>(allocate(topic_filter.size()));
+  if (text == nullptr) {
+    error = kNoMemory;
+    return kNone;
+  }
+  std::memcpy(text, topic_filter.data(), topic_filter.size());
+  const std::uint32_t index = free_filter_;
+  Filter& filter = filters_[index];
+  free_filter_ = filter.next;
+  filter = shape;
+  filter.text = text;
+  if (filter.hashed) {
+    place(index);
+    ++hashed_;
+    if (mask_filters_[filter.mask]++ == 0) masks_ |= 1U << filter.mask;
+  } else {
+    filter.next = walked_;
+    walked_ = index;
+  }
+  return index;
+}
+
+std::uint32_t DispatchTable::add_entry(std::uint32_t filter_index, std::uint32_t value, Error& error) noexcept {
+  Filter& filter = filters_[filter_index];
+  if (filter.live >= limits::kCallbacksPerFilter || (free_entry_ == kNone && entry_room_ == kEntriesMax)) {
+    error = Error(Errc::quota, "too many callbacks");
+    return kNone;
+  }
+  if (free_entry_ == kNone && !grow(entries_, entry_room_, free_entry_, kEntriesMax)) {
+    error = kNoMemory;
+    return kNone;
+  }
+  const std::uint32_t index = free_entry_;
+  Entry& entry = entries_[index];
+  free_entry_ = entry.next;
+  const std::uint32_t generation = entry.generation + 1;
+  entry = Entry{};
+  entry.birth = ++births_;
+  entry.value = value;
+  entry.generation = generation == 0 ? 1 : generation;
+  entry.filter = filter_index;
+  entry.previous = filter.last;
+  if (filter.last == kNone) {
+    filter.first = index;
+  } else {
+    entries_[filter.last].next = index;
+  }
+  filter.last = index;
+  if (filter.live++ == 0) ++live_filters_;
+  ++live_entries_;
+  return index;
+}
+
+Result<DispatchHandle> DispatchTable::add(std::string_view topic_filter, std::uint32_t value) noexcept {
+  if (!mqtt::topic_filter_valid(topic_filter)) {
+    return Error(Errc::topic_invalid, "the topic filter is not valid").by("[MQTT-4.7.1-2]");
+  }
+  if (topic_filter.starts_with("$share/")) return Error(Errc::topic_invalid, "shared subscriptions are not dispatched");
+  Filter shape;
+  judge_shape(topic_filter, shape);
+  Error error;
+  std::uint32_t filter = find_exact(topic_filter, shape);
+  const bool fresh = filter == kNone;
+  if (fresh) filter = add_filter(topic_filter, shape, error);
+  if (filter == kNone) return error;
+  const std::uint32_t entry = add_entry(filter, value, error);
+  if (entry == kNone) {
+    if (fresh) drop_filter(filter);
+    return error;
+  }
+  return DispatchHandle{entry, entries_[entry].generation};
+}
+
+// --- Removing
+// ---------------------------------------------------------------------------------------------------------
+
+// Linear probing without tombstones: what stands behind the hole and may not stay there moves into it.
+void DispatchTable::unplace(std::uint32_t index) noexcept {
+  std::size_t hole = filters_[index].hash & bucket_mask_;
+  while (buckets_[hole].filter != index + 1) hole = (hole + 1) & bucket_mask_;
+  for (std::size_t at = (hole + 1) & bucket_mask_; buckets_[at].filter != 0; at = (at + 1) & bucket_mask_) {
+    const std::size_t home = filters_[buckets_[at].filter - 1].hash & bucket_mask_;
+    // Its search begins at home; it may move only when the hole lies between home and here.
+    if (((at - home) & bucket_mask_) < ((at - hole) & bucket_mask_)) continue;
+    buckets_[hole] = buckets_[at];
+    hole = at;
+  }
+  buckets_[hole] = {};
+}
+
+void DispatchTable::drop_filter(std::uint32_t index) noexcept {
+  Filter& filter = filters_[index];
+  if (filter.hashed) {
+    unplace(index);
+    --hashed_;
+    if (--mask_filters_[filter.mask] == 0) masks_ &= ~(1U << filter.mask);
+  } else {
+    std::uint32_t* link = &walked_;
+    while (*link != index) link = &filters_[*link].next;
+    *link = filter.next;
+  }
+  deallocate(filter.text, filter.size);
+  filter = Filter{};
+  filter.next = free_filter_;
+  free_filter_ = index;
+}
+
+void DispatchTable::free_entry(std::uint32_t index) noexcept {
+  Entry& entry = entries_[index];
+  const std::uint32_t filter_index = entry.filter;
+  Filter& filter = filters_[filter_index];
+  (entry.previous == kNone ? filter.first : entries_[entry.previous].next) = entry.next;
+  (entry.next == kNone ? filter.last : entries_[entry.next].previous) = entry.previous;
+  entry.birth = 0;
+  entry.removed = false;
+  entry.next = free_entry_;
+  free_entry_ = index;
+  if (filter.first == kNone) drop_filter(filter_index);
+}
+
+bool DispatchTable::contains(DispatchHandle handle) const noexcept {
+  if (handle.slot >= entry_room_) return false;
+  const Entry& entry = entries_[handle.slot];
+  return entry.birth != 0 && !entry.removed && entry.generation == handle.generation;
+}
+
+bool DispatchTable::remove(DispatchHandle handle) noexcept {
+  if (!contains(handle)) return false;
+  Entry& entry = entries_[handle.slot];
+  if (--filters_[entry.filter].live == 0) --live_filters_;
+  --live_entries_;
+  if (open_ == 0) {
+    free_entry(handle.slot);
+    return true;
+  }
+  entry.removed = true;
+  entry.removed_next = removed_;
+  removed_ = handle.slot;
+  return true;
+}
+
+bool DispatchTable::clear() noexcept {
+  bool any = false;
+  for (std::uint32_t at = 0; at < entry_room_; ++at) any = remove({at, entries_[at].generation}) || any;
+  return any;
+}
+
+void DispatchTable::sweep() noexcept {
+  while (removed_ != kNone) {
+    const std::uint32_t index = removed_;
+    removed_ = entries_[index].removed_next;
+    free_entry(index);
+  }
+}
+
+std::size_t DispatchTable::count(std::string_view topic_filter) const noexcept {
+  if (!mqtt::topic_filter_valid(topic_filter)) return 0;
+  Filter shape;
+  judge_shape(topic_filter, shape);
+  const std::uint32_t index = find_exact(topic_filter, shape);
+  return index == kNone ? 0 : filters_[index].live;
+}
+
+}  // namespace axonpush::inline v0
