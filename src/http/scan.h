@@ -63,12 +63,11 @@ inline constexpr ByteClasses kByteClasses;
 #if defined(__SSE2__)
   while (end - from >= 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    // Signed comparisons: bytes from 0x80 on are negative and thus below every bound.
-    const __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-    const __m128i letter =
-        _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
-    const __m128i digit =
-        _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(bytes, _mm_set1_epi8('9' + 1)));
+    // x is in a range when x minus its first is no more than its width, unsigned; min tells that without a compare.
+    const __m128i letter_offset = _mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(letter_offset, _mm_set1_epi8('z' - 'a')), letter_offset);
+    const __m128i digit_offset = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    const __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(digit_offset, _mm_set1_epi8('9' - '0')), digit_offset);
     const __m128i dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
     const int common = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), dash));
     if (common == 0xFFFF) {

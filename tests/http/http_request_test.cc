@@ -1,5 +1,8 @@
 // The server's half, and both writers.
+#include <axonpush/http/url.h>
+
 #include "http_harness.h"
+#include "support/allocations.h"
 
 namespace axonpush::http::test {
 namespace {
@@ -275,6 +278,35 @@ TEST(HttpHeaderValue, Validity) {  // T-15
     const char value[3] = {'a', static_cast<char>(byte), 'b'};
     EXPECT_EQ(header_value_valid({value, 3}), byte >= 0x20 && byte <= 0x7E) << byte;
   }
+}
+
+TEST(Http, NothingAllocates) {
+  const std::string_view response =
+      "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"b\"\r\nok\r\n0\r\nt: "
+      "v\r\n\r\n";
+  std::uint8_t buffer[256];
+  const std::uint64_t before = axonpush::test::allocation_count();
+  ResponseDecoder decoder;
+  Bytes rest = bytes_of(response);
+  Step step;
+  while (step.kind != StepKind::done) {
+    step = decoder.next(rest);
+    ASSERT_NE(step.kind, StepKind::error);
+    rest = rest.subspan(step.consumed);
+  }
+  RequestWriter writer(buffer);
+  writer.start("GET", "/");
+  writer.header("Host", "a");
+  writer.finish();
+  RequestDecoder server;
+  ASSERT_EQ(server.next(writer.written()).kind, StepKind::head);
+  ResponseDecoder refused;
+  ASSERT_EQ(refused.next(bytes_of("HTTP/2")).kind, StepKind::error);
+  WallTime time;
+  ASSERT_TRUE(parse_rfc3339("2026-11-23T18:00:00Z", time));
+  ASSERT_TRUE(parse_url("wss://[::1]:8443/mqtt?x=y").ok());
+  ASSERT_FALSE(parse_url("wss://a..b/").ok());
+  EXPECT_EQ(axonpush::test::allocation_count(), before);
 }
 
 }  // namespace

@@ -36,6 +36,8 @@ void check(std::span<const Row> rows, StreamEnd end = StreamEnd::orderly) {
 }
 
 constexpr ResponseContext kHead = {.head_request = true, .upgrade_requested = false, .limits = {}};
+constexpr ResponseContext kSmall = {
+    .head_request = false, .upgrade_requested = false, .limits = {.head_bytes = 1024, .body_bytes = 64}};
 constexpr ResponseContext kUpgrade = {.head_request = false, .upgrade_requested = true, .limits = {}};
 constexpr ResponseContext kConnect = {
     .head_request = false, .upgrade_requested = false, .limits = {}, .connect_request = true};
@@ -245,9 +247,9 @@ TEST(HttpResponse, Chunks) {
       {"H-25", with(std::string(256, '0') + "5\r\nhello\r\n0\r\n\r\n"), "http_too_large"},
       {"H-25", with("5;" + std::string(255, 'x') + "\r\nhello\r\n0\r\n\r\n"), "http_too_large"},
       // H-26, RFC 9112 7.1.1
-      {"H-26", with(repeat("1;" + std::string(200, 'x') + "\r\na\r\n", 65'536 / 32)), "http_too_large"},
-      {"H-26", with(repeat("1\r\na\r\n", 52'428)), "http_truncated"},
-      {"H-26", with(repeat("1\r\na\r\n", 52'429)), "http_too_large"},
+      {"H-26", with(repeat("1;" + std::string(200, 'x') + "\r\na\r\n", 20)), "http_too_large", kSmall},
+      {"H-26", with(repeat("1\r\na\r\n", 51)), "http_truncated", kSmall},
+      {"H-26", with(repeat("1\r\na\r\n", 52)), "http_too_large", kSmall},
       // H-27, RFC 9112 7.1
       {"H-27", with("5\r\nhelloX\r\n0\r\n\r\n"), "http_malformed"},
       {"H-27", with("5\r\nhello\n0\r\n\r\n"), "http_malformed"},
@@ -271,6 +273,18 @@ TEST(HttpResponse, Chunks) {
       {"extension", with("5;a b\r\nhello\r\n0\r\n\r\n"), "http_malformed"},
   };
   check(rows);
+}
+
+TEST(HttpResponse, ChunkFramingIsLimitedByTheBodyLimit) {  // H-26, RFC 9112 7.1.1
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto error_of = [&head](const std::string& chunk, std::size_t count) {
+    return run<ResponseDecoder>(head + repeat(chunk, count), ResponseContext{}, {}, StreamEnd::orderly, Copies::none)
+        .error;
+  };
+  EXPECT_EQ(error_of("1;" + std::string(200, 'x') + "\r\na\r\n", 65'536), Errc::http_too_large);
+  // Five bytes of framing a chunk: 4 x 65,536 / 5 chunks fit.
+  EXPECT_EQ(error_of("1\r\na\r\n", 52'428), Errc::http_truncated);
+  EXPECT_EQ(error_of("1\r\na\r\n", 52'429), Errc::http_too_large);
 }
 
 TEST(HttpResponse, Trailers) {  // H-28, RFC 9112 7.1.2
