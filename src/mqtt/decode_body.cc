@@ -1,4 +1,4 @@
-// The bodies of all packets but PUBLISH.
+// The bodies of all packets.
 #include <new>
 
 #include "mqtt/reader.h"
@@ -115,6 +115,25 @@ bool read_connack(Reader& reader, Packet& packet) noexcept {
   }
   return reader.properties(PacketType::connack, PropertyHome::packet, Sender::server, connack.properties) &&
          reader.end();
+}
+
+bool read_publish(Reader& reader, std::uint8_t first, Sender sender, Packet& packet) noexcept {
+  Publish& publish = *::new (static_cast<void*>(&packet.publish)) Publish;
+  publish.qos = static_cast<Qos>(first >> 1 & 0x03U);
+  publish.retain = (first & 0x01U) != 0;
+  publish.dup = (first & 0x08U) != 0;
+  const std::uint8_t* const topic_at = reader.at();
+  Bytes topic;
+  if (!reader.binary(topic)) return false;
+  const TextFault fault = check_text<TextKind::topic>(topic.data(), topic.size());
+  if (fault != TextFault::none) return reader.fail(rule_of(fault), topic.data());
+  publish.topic = text_of(topic);
+  if (publish.qos != Qos::at_most_once && !reader.packet_id(publish.packet_id)) return false;
+  if (!reader.properties(PacketType::publish, PropertyHome::packet, sender, publish.properties)) return false;
+  publish.topic_alias = reader.topic_alias();
+  if (topic.empty() && publish.topic_alias == 0) return reader.fail(Rule::topic_missing, topic_at);
+  publish.payload = reader.rest();
+  return true;
 }
 
 bool read_ack(Reader& reader, PacketType type, Sender sender, Packet& packet) noexcept {

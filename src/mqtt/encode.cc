@@ -198,6 +198,12 @@ std::size_t encode_ack(MutableBytes into, PacketType type, const Ack& ack) noexc
   return size;
 }
 
+std::size_t encode_puback(MutableBytes into, std::uint16_t packet_id) noexcept {
+  if (into.size() < 4) return 0;
+  store_be32(into.data(), 0x4002'0000U | packet_id);
+  return 4;
+}
+
 std::size_t encode_subscribe(MutableBytes into, std::uint16_t packet_id, Bytes properties,
                              std::span<const SubscriptionRequest> requests) noexcept {
   auto [size, writer] = start(into, first_byte(PacketType::subscribe), remaining_of(properties, requests));

@@ -24,7 +24,24 @@ struct PropertyPlace {
   PacketType type = PacketType::reserved;
   Sender sender = Sender::server;
 };
-[[nodiscard]] PropertyPlace property_place(PacketType type, PropertyHome home, Sender sender) noexcept;
+[[nodiscard]] constexpr PropertyPlace property_place(PacketType type, PropertyHome home, Sender sender) noexcept {
+  PropertyPlace place;
+  place.type = type;
+  place.sender = sender;
+  place.allowed = kPropertyIndex.allowed[home == PropertyHome::will ? kWillHome : static_cast<unsigned>(type)];
+  place.repeatable = property_bit(Property::user_property);
+  if (type == PacketType::publish) {
+    if (sender == Sender::server) {
+      place.repeatable |= property_bit(Property::subscription_identifier);
+    } else {
+      place.allowed &= ~property_bit(Property::subscription_identifier);  // [MQTT-3.3.4-6]
+    }
+  }
+  if (type == PacketType::disconnect && sender == Sender::server) {
+    place.allowed &= ~property_bit(Property::session_expiry_interval);  // [MQTT-3.14.2-2]
+  }
+  return place;
+}
 
 [[nodiscard]] PropertyWalk walk_properties(const std::uint8_t* at, const std::uint8_t* end,
                                            const PropertyPlace& place) noexcept;

@@ -99,8 +99,9 @@ class Reader {
   std::uint16_t topic_alias_ = 0;
 };
 
-// The bodies that stand in decode_body.cc. Each reads to the end of the packet and fills `packet` but for type and
+// The bodies, in decode_body.cc. Each reads to the end of the packet and fills `packet` but for type and
 // flags.
+[[nodiscard]] bool read_publish(Reader& reader, std::uint8_t first, Sender sender, Packet& packet) noexcept;
 [[nodiscard]] bool read_connect(Reader& reader, Packet& packet) noexcept;
 [[nodiscard]] bool read_connack(Reader& reader, Packet& packet) noexcept;
 [[nodiscard]] bool read_ack(Reader& reader, PacketType type, Sender sender, Packet& packet) noexcept;

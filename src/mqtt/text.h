@@ -135,10 +135,9 @@ template <TextKind kind>
 // True when the fast path is sure that all is well.
 template <TextKind kind>
 [[nodiscard]] inline bool plain_text(const std::uint8_t* text, std::size_t size) noexcept {
-  if (size < 16) return plain::check_short<kind>(text, size);
-  if (size <= 32) return plain::check_two<kind>(text, text + size - 16);
-  if (size <= 64) return plain::check_four<kind>(text, text + size);
-  return plain::check_long<kind>(text, size);
+  if (size > 32) return size <= 64 ? plain::check_four<kind>(text, text + size) : plain::check_long<kind>(text, size);
+  if (size >= 16) return plain::check_two<kind>(text, text + size - 16);
+  return plain::check_short<kind>(text, size);
 }
 
 template <TextKind kind>

@@ -127,6 +127,8 @@ TEST(MqttEncode, LeastForms) {  // MQTT 5 3.4.2.1, 3.14.2.1
   std::uint8_t memory[64];
   const auto hex = [&memory](std::size_t size) { return hex_of({memory, size}); };
   EXPECT_EQ(hex(mqtt::encode_ack(memory, PacketType::puback, {.packet_id = 0x1234})), "40021234");
+  EXPECT_EQ(hex(mqtt::encode_puback(memory, 0x1234)), "40021234");
+  EXPECT_EQ(mqtt::encode_puback({memory, 3}, 1), 0U);
   EXPECT_EQ(hex(mqtt::encode_ack(memory, PacketType::pubrec, {.packet_id = 1})), "50020001");
   EXPECT_EQ(hex(mqtt::encode_ack(memory, PacketType::pubrel, {.packet_id = 1})), "62020001");
   EXPECT_EQ(hex(mqtt::encode_ack(memory, PacketType::pubcomp, {.packet_id = 1})), "70020001");

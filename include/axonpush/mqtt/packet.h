@@ -153,6 +153,8 @@ using axonpush::text_of;  // of bytes, which the next one would hide
 [[nodiscard]] std::size_t encode_publish(MutableBytes into, const Publish& publish) noexcept;
 // PUBACK, PUBREC, PUBREL, PUBCOMP. Success without properties takes four bytes (MQTT 5 3.4.2.1).
 [[nodiscard]] std::size_t encode_ack(MutableBytes into, PacketType type, const Ack& ack) noexcept;
+// The answer to nearly every event: a PUBACK that says success, four bytes.
+[[nodiscard]] std::size_t encode_puback(MutableBytes into, std::uint16_t packet_id) noexcept;
 [[nodiscard]] std::size_t encode_subscribe(MutableBytes into, std::uint16_t packet_id, Bytes properties,
                                            std::span<const SubscriptionRequest> requests) noexcept;
 [[nodiscard]] std::size_t encode_unsubscribe(MutableBytes into, std::uint16_t packet_id, Bytes properties,
