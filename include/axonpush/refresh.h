@@ -260,7 +260,7 @@ class Machine {
 
   constexpr void begin_fetch(Phase phase) noexcept {
     // The last refresh led to a connection that has been kept for 30 s: the ladder starts anew (CONTRACT 6.7).
-    if (state_.live_since > state_.refresh_started_at && now_ - state_.live_since >= limits::kBackoffResetAfter) {
+    if (state_.live_since >= state_.refresh_started_at && now_ - state_.live_since >= limits::kBackoffResetAfter) {
       state_.refresh_failures = 0;
     }
     ++state_.generation;
