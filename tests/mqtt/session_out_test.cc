@@ -374,6 +374,42 @@ TEST(MqttSessionResume, DiscardsForADrain) {  // R-36: PUBACK did not come in th
   EXPECT_TRUE(talk.session.connected());
 }
 
+TEST(MqttSessionResume, NeverSendsAgainWhatWasGivenUp) {
+  Conversation talk(resuming());
+  talk.accept();
+  fill(talk);
+  talk.session.discard();
+  talk.reconnect(resuming());
+  talk.accept({}, true);
+  EXPECT_EQ(talk.resends(), "");
+  EXPECT_FALSE(talk.session.resends_pending());
+  EXPECT_EQ(talk.unanswered(), "publish #1 1, publish #3 3, subscribe #4 4, unsubscribe #5 5");
+}
+
+TEST(MqttSessionResume, FreesTheQuotaOfWhatWasGivenUp) {
+  Conversation talk;
+  talk.accept({{Property::receive_maximum, 3}});
+  fill(talk);
+  talk.session.discard();
+  EXPECT_EQ(talk.session.publish_quota(), 0);
+  EXPECT_EQ(talk.session.request_quota(), 0);
+  EXPECT_NE(talk.unanswered(), "");
+  EXPECT_EQ(talk.session.publish_quota(), 3);
+  EXPECT_EQ(talk.session.request_quota(), Session::kRequestsMax);
+}
+
+TEST(MqttSessionResume, CountsNoAdoptedPublishThatIsAnsweredBeforeItGoesOutAgain) {
+  Conversation before(resuming());
+  before.accept();
+  fill(before);
+  Conversation after(resuming());
+  after.session.adopt(before.session);
+  after.accept({{Property::receive_maximum, 2}}, true);
+  EXPECT_EQ(after.hear(after.server.ack(PacketType::puback, 3)), "complete 3 #3 0x00");
+  EXPECT_EQ(after.resends(), "publish #1 1");
+  EXPECT_EQ(after.session.publish_quota(), 1);
+}
+
 TEST(MqttSessionResume, ContinuesOnAnotherConnectionAfterATakeOver) {
   const ClientTerms terms = resuming(qos_2_terms());
   Conversation before(terms);

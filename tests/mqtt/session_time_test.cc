@@ -125,6 +125,28 @@ TEST(MqttSessionTime, DoesNotPingWhileItSendsAndHears) {  // [MQTT-3.1.2-22]
   }
 }
 
+TEST(MqttSessionTime, AsksOncePerKeepAliveEvenWhenThePingIsSlowToLeave) {  // it may sit in the queue
+  Conversation talk;
+  talk.accept();
+  talk.now = talk.now + seconds(30);
+  EXPECT_EQ(talk.due(), "ping");
+  talk.session.on_received(talk.now);
+  EXPECT_EQ(talk.due(), "") << "no on_sent yet, and still no second one";
+  EXPECT_EQ(talk.session.deadline(), talk.now + seconds(30));
+}
+
+TEST(MqttSessionTime, OnlyProbesASilentPathWhenKeepAliveIsOff) {  // M-41
+  Conversation talk;
+  talk.accept({{Property::server_keep_alive, 0}});
+  for (int minute = 0; minute < 10; ++minute) {
+    talk.now = talk.now + seconds(59);
+    talk.session.on_received(talk.now);
+    EXPECT_EQ(talk.due(), "") << "pings are off: nothing sent for minutes, and nothing asked";
+  }
+  go_to_deadline(talk, talk.now + seconds(60));
+  EXPECT_EQ(talk.due(), "ping");
+}
+
 TEST(MqttSessionTime, SendsNothingBeforeConnack) {  // CONTRACT 3
   Conversation talk;
   talk.now = talk.now + hours(1);
@@ -238,6 +260,11 @@ TEST(MqttSessionTime, CountsAResendFromTheMomentItWentOut) {  // R-38
   static_cast<void>(talk.hear(talk.server.ack(PacketType::puback, 1)));
   EXPECT_EQ(talk.resends(), "publish #2 2");
   static_cast<void>(talk.hear(talk.server.ack(PacketType::puback, 2)));
+  talk.now = talk.now + seconds(20);
+  talk.session.on_sent(talk.now);
+  talk.session.on_received(talk.now);
+  EXPECT_EQ(talk.due(), "") << "#3 has not gone out, so it is not overdue";
+  EXPECT_EQ(talk.session.deadline(), talk.now + seconds(30));
   EXPECT_EQ(talk.resends(), "publish #3 3");
   talk.session.on_sent(talk.now);
   go_to_deadline(talk, talk.now + seconds(20));
