@@ -121,6 +121,7 @@ TEST(HttpResponse, LinesAndFields) {
       {"H-34", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", "http_malformed"},
       {"H-34", "HTTP/1.1 200 OK\r\ncontent-encoding: identity, gzip\r\n\r\n", "http_malformed"},
       {"H-34", "HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 0\r\n\r\n", "200 body= rest=0"},
+      {"H-34", "HTTP/1.1 200 OK\r\nContent-Encoding:\r\nContent-Length: 0\r\n\r\n", "200 body= rest=0"},
       // H-46, RFC 9110 7.8: nothing of this changes how the message is read
       {"H-46",
        "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nAlt-Svc: h2=\":443\"\r\nStrict-Transport-Security: max-age=1\r\n"
@@ -349,6 +350,7 @@ TEST(HttpResponse, Limits) {
       {"H-14", start + "a:" + std::string(8'190, 'x') + "\r\n\r\n", "200 body= rest=0"},
       {"H-14", start + "a:" + std::string(8'191, 'x') + "\r\n\r\n", "http_too_large"},
       {"H-14", start + std::string(8'193, 'a') + ": x\r\n\r\n", "http_too_large"},
+      {"H-14", start + std::string(8'192, 'a') + " : x\r\n\r\n", "http_malformed"},
       {"H-14", start + "a:" + std::string(9 * 1024, 'x') + "\r\n\r\n", "http_too_large"},
   };
   for (const Row& row : rows) {
@@ -373,6 +375,11 @@ TEST(HttpResponse, SmallLimitsHoldToTheByte) {
   EXPECT_EQ(check_everywhere<ResponseDecoder>(input, context).error, Errc::none);
   context.limits = {.head_bytes = head - 1, .body_bytes = 5};
   EXPECT_EQ(check_everywhere<ResponseDecoder>(input, context).error, Errc::http_too_large);
+  EXPECT_EQ(check_everywhere<ResponseDecoder>("\r\n" + std::string(input), context).error, Errc::http_too_large);
+  context.limits = {.head_bytes = head + 1, .body_bytes = 5};
+  EXPECT_EQ(check_everywhere<ResponseDecoder>("\r\n" + std::string(input), context).error, Errc::http_too_large);
+  context.limits = {.head_bytes = head + 2, .body_bytes = 5};
+  EXPECT_EQ(check_everywhere<ResponseDecoder>("\r\n" + std::string(input), context).error, Errc::none);
   context.limits = {.head_bytes = head, .body_bytes = 4};
   EXPECT_EQ(check_everywhere<ResponseDecoder>(input, context).error, Errc::http_too_large);
   context.limits = {.head_bytes = 0, .body_bytes = 0};
@@ -440,6 +447,27 @@ TEST(HttpResponse, ErrorsSayWhereAndCarryTheStatus) {
   EXPECT_EQ(decoder.error().number(), 503U);
   EXPECT_EQ(decoder.error().clause(), "RFC 9112 5.1");
   EXPECT_EQ(decoder.error().culprit(), Culprit::peer_malformed);
+}
+
+TEST(HttpResponse, ErrorsNameTheBareLineFeed) {  // H-06, RFC 9112 2.2
+  const std::string_view inputs[] = {"\r\nHTTP/1.1 200 OK\n", "\r\nHTTP/1.1 200 OK\r\nA: b\n"};
+  for (const std::string_view input : inputs) {
+    ResponseDecoder decoder;
+    ASSERT_EQ(decoder.next(bytes_of(input)).kind, StepKind::error);
+    EXPECT_EQ(decoder.error().what(), "a line ends in a bare LF");
+    EXPECT_EQ(decoder.error().offset(), input.size() - 1);
+  }
+}
+
+TEST(HttpResponse, ACopyCountsInterimResponsesOn) {  // H-36
+  const std::string_view proceed = "HTTP/1.1 100 Go\r\n\r\n";
+  ResponseDecoder decoder;
+  for (std::size_t count = 0; count < limits::kHttpInterimCount; ++count) {
+    ASSERT_EQ(decoder.next(bytes_of(proceed)).consumed, proceed.size());
+    const ResponseDecoder copy = decoder;
+    decoder = copy;
+  }
+  EXPECT_EQ(decoder.next(bytes_of(proceed)).kind, StepKind::error);
 }
 
 TEST(HttpResponse, ACopyHasTheHead) {

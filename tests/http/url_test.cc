@@ -195,6 +195,13 @@ TEST(Url, PathQueryIsByteForByte) {  // U-07
   EXPECT_EQ(parse_url("ws://h")->path_query, "/");
 }
 
+TEST(Url, NothingBehindTheTextCounts) {  // U-07
+  const std::string_view text = "wss://h/%12";
+  EXPECT_TRUE(parse_url(text).ok());
+  EXPECT_FALSE(parse_url(text.substr(0, 10)).ok());
+  EXPECT_FALSE(parse_url(text.substr(0, 9)).ok());
+}
+
 TEST(Url, ErrorsSayWhere) {  // U-07
   EXPECT_EQ(parse_url("wss://h/ab c").error().offset(), 10U);
   EXPECT_EQ(parse_url("wss://h/p#f").error().clause(), "RFC 6455 3");
