@@ -110,7 +110,8 @@ bool Utf8Stream::feed(Bytes chunk) noexcept {
   const std::uint8_t* text = chunk.data() + at;
   const std::size_t size = chunk.size() - at;
   const std::size_t open = utf8::open_tail(text, size);
-  if (!utf8::valid(text, size - open)) {
+  // Only the last character may be open: one that a further lead byte cuts short is ill-formed.
+  if (utf8::open_tail(text, size - open) != 0 || !utf8::valid(text, size - open)) {
     state_ = kIllFormed;
     return false;
   }

@@ -210,8 +210,7 @@ FrameDecoder::Step FrameDecoder::take_payload(MutableBytes input, std::size_t he
   payload_left_ -= take;
   step.message_end = payload_left_ == 0 && final_;
   if (text_) return take_text(step);
-  if (payload_left_ == 0) slow_ &= static_cast<std::uint8_t>(~kInPayload);
-  if (step.message_end) slow_ &= static_cast<std::uint8_t>(~kInMessage);
+  leave_payload(step.message_end);
   return step;
 }
 
@@ -219,28 +218,32 @@ FrameDecoder::Step FrameDecoder::take_payload(MutableBytes input, std::size_t he
 FrameDecoder::Step FrameDecoder::take_text(Step step) noexcept {
   Utf8Stream utf8(utf8_state_);
   std::size_t well_formed = step.payload.size();
-  if (!utf8.feed(step.payload)) {
-    utf8 = Utf8Stream(utf8_state_);
-    well_formed = utf8.feed_prefix(step.payload);
+  bool ill_formed = !utf8.feed(step.payload);
+  if (ill_formed) {
+    well_formed = Utf8Stream(utf8_state_).feed_prefix(step.payload);
   } else if (step.message_end && !utf8.complete()) {
-    // The last byte of the message leaves a character open: that one is at fault.
-    if (well_formed == 0) return fail(Rule::text_ill_formed);
-    --well_formed;
+    // The last byte of the message leaves a character open: that one is at fault, or the header of an empty frame.
+    ill_formed = true;
+    if (well_formed != 0) --well_formed;
   }
-  utf8_state_ = utf8.state();
-  if (well_formed != step.payload.size()) {
-    if (well_formed == 0) return fail(Rule::text_ill_formed);
-    // What is well-formed is handed out; the next call fails.
-    failed_ = Rule::text_ill_formed;
-    slow_ |= kFailed;
-    step.message_end = false;
-    step.consumed -= step.payload.size() - well_formed;
-    step.payload = step.payload.first(well_formed);
+  if (!ill_formed) {
+    utf8_state_ = utf8.state();
+    leave_payload(step.message_end);
     return step;
   }
-  if (payload_left_ == 0) slow_ &= static_cast<std::uint8_t>(~kInPayload);
-  if (step.message_end) slow_ &= static_cast<std::uint8_t>(~kInMessage);
+  step.consumed -= step.payload.size() - well_formed;
+  Step failure = fail(Rule::text_ill_formed);
+  failure.consumed = step.consumed;
+  if (well_formed == 0) return failure;
+  // What is well-formed is handed out; the next call fails.
+  step.message_end = false;
+  step.payload = step.payload.first(well_formed);
   return step;
+}
+
+void FrameDecoder::leave_payload(bool message_end) noexcept {
+  if (payload_left_ == 0) slow_ &= static_cast<std::uint8_t>(~kInPayload);
+  if (message_end) slow_ &= static_cast<std::uint8_t>(~kInMessage);
 }
 
 bool close_code_valid(std::uint16_t code) noexcept {

@@ -54,9 +54,10 @@ class FrameDecoder {
     bool text = false;         // data: of a text message
     bool message_end = false;  // data: the message ends with this payload (which may be empty)
     std::uint16_t close_code = 0;
-    std::size_t consumed = 0;  // bytes of the input that are done with: header and payload
-    std::size_t need = 0;      // need_more: bytes the next step needs in all, at least
-    MutableBytes payload;      // lies within the consumed bytes
+    std::size_t consumed =
+        0;  // bytes of the input that are done with: header and payload; before an error, those still right
+    std::size_t need = 0;  // need_more: bytes the next step needs in all, at least
+    MutableBytes payload;  // lies within the consumed bytes
   };
 
   FrameDecoder() noexcept : FrameDecoder(DecoderOptions{}) {}
@@ -107,6 +108,7 @@ class FrameDecoder {
   [[nodiscard]] Step take_control(const Head& head, MutableBytes input) noexcept;
   [[nodiscard]] Step take_payload(MutableBytes input, std::size_t header) noexcept;
   [[nodiscard]] Step take_text(Step step) noexcept;
+  void leave_payload(bool message_end) noexcept;
   [[nodiscard]] Rule judge_first(std::uint8_t first) const noexcept;
   [[nodiscard]] Rule judge_second(const Head& head) const noexcept;
   [[nodiscard]] Rule judge_length(const Head& head) const noexcept;
