@@ -273,7 +273,7 @@ bool Session::take_unanswered(Unanswered& unanswered) noexcept {
 }
 
 void Session::adopt(Session& other) noexcept {
-  AXONPUSH_ASSERT(&other != this && publishes_in_flight() == 0 && phase_ != Phase::connected);
+  AXONPUSH_ASSERT(&other != this && phase_ != Phase::connected);
   const bool other_gave_up = other.publishes_given_up_;
   for (const FlightList list : {FlightList::releases, FlightList::publishes}) {
     while (Flight* flight = other.flights_.first(list)) {
@@ -283,8 +283,8 @@ void Session::adopt(Session& other) noexcept {
       other.cancel(flight->packet_id);
     }
   }
-  publishes_given_up_ = other_gave_up && publishes_in_flight() != 0;
-  // Only a slot that a request of ours still holds keeps one back: it is published again as new.
+  if (other_gave_up && publishes_in_flight() != 0) publishes_given_up_ = true;
+  // Only a slot that is taken here keeps them back: they are published again as new.
   other.forget_publishes();
   inbound_.take_session_state(other.inbound_);
 }

@@ -435,6 +435,33 @@ TEST(MqttSessionResume, ContinuesOnAnotherConnectionAfterATakeOver) {  // R-38
   EXPECT_EQ(after.hear(after.server.ack(PacketType::puback, 1)), "complete 1 #1 0x00");
 }
 
+TEST(MqttSessionResume, AdoptsBehindWhatItHolds) {  // twice, and onto publishes of its own
+  Conversation before(resuming());
+  before.accept();
+  fill(before);  // publishes 1 and 3
+  Conversation after(resuming());
+  after.accept();
+  EXPECT_EQ(after.publish(11), 1);
+  EXPECT_EQ(after.publish(12), 2);
+  EXPECT_EQ(after.hear(after.server.ack(PacketType::puback, 1)), "complete 1 #11 0x00");
+  after.reconnect(resuming());
+  after.session.adopt(before.session);
+  after.session.adopt(before.session);
+  after.accept({}, true);
+  EXPECT_EQ(after.resends(), "publish #12 2, publish #1 1, publish #3 3");
+
+  // An id that is taken here: the rest is handed back where it was.
+  Conversation other(resuming());
+  other.accept();
+  EXPECT_EQ(other.publish(21), 1);
+  other.reconnect(resuming());
+  after.reconnect(resuming());
+  after.session.adopt(other.session);
+  EXPECT_EQ(other.unanswered(), "publish #21 1");
+  after.accept({}, true);
+  EXPECT_EQ(after.resends(), "publish #12 2, publish #1 1, publish #3 3");
+}
+
 TEST(MqttSessionResume, HandsAdoptedPublishesBackWhenTheSessionIsGone) {  // R-38, CONTRACT 6.6
   Conversation before(resuming());
   before.accept();

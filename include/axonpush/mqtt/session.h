@@ -216,8 +216,9 @@ class Session {
   [[nodiscard]] bool take_unanswered(Unanswered& unanswered) noexcept;
   // Gives the session up: all that is in flight is for take_unanswered. For a connection that is ending.
   void discard() noexcept;
-  // Takes over the publishes and the QoS 2 state of the same session on another connection (session taken over, R-38);
-  // `other` keeps its requests. Nothing has been begun here; before CONNACK is judged.
+  // Takes over the publishes and the QoS 2 state of the same session on another connection (session taken over, R-38),
+  // behind what is in flight here; `other` keeps its requests, and what finds no room here for take_unanswered. Before
+  // CONNACK is judged.
   void adopt(Session& other) noexcept;
 
   // --- Time ---------------------------------------------------------------------------------------------------------
