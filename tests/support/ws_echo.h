@@ -12,12 +12,13 @@ namespace axonpush::ws::test {
 
 class EchoPeer {
  public:
-  // Reads as `role`: a client masks what it sends.
-  EchoPeer(Role role, Entropy& entropy) : decoder_(options_of(role)), entropy_(entropy), masks_(role == Role::client) {}
+  // A client. With `heard` it sends no message back but gathers them there.
+  explicit EchoPeer(Entropy& entropy, std::string* heard = nullptr)
+      : decoder_(options()), entropy_(entropy), heard_(heard) {}
 
   // Takes bytes of the stream; what is to be sent gathers in `output`.
   void feed(std::string_view bytes) {
-    if (done_) return;
+    if (done_) return;  // RFC 6455 5.5.1: nothing counts behind a Close
     // What is left over is an incomplete header or control frame; payload is consumed as it comes.
     pending_.insert(pending_.end(), bytes.begin(), bytes.end());
     MutableBytes rest = pending_;
@@ -36,9 +37,8 @@ class EchoPeer {
   [[nodiscard]] bool failed() const { return failed_; }
 
  private:
-  static DecoderOptions options_of(Role role) {
+  static DecoderOptions options() {
     DecoderOptions options;
-    options.role = role;
     options.accept_text = true;
     return options;
   }
@@ -50,7 +50,11 @@ class EchoPeer {
       case Kind::data:
         message_.append(axonpush::text_of(payload));
         if (!step.message_end) return;
-        send(step.text ? Opcode::text : Opcode::binary, bytes_of(message_));
+        if (heard_ != nullptr) {
+          *heard_ += message_;
+        } else {
+          send(step.text ? Opcode::text : Opcode::binary, bytes_of(message_));
+        }
         message_.clear();
         return;
       case Kind::ping:
@@ -72,21 +76,21 @@ class EchoPeer {
   }
   void send(Opcode opcode, Bytes payload) {
     std::uint8_t key[4] = {};
-    if (masks_ && !entropy_.fill(key)) {
+    if (!entropy_.fill(key)) {
       done_ = failed_ = true;
       return;
     }
     const std::size_t before = output.size();
-    output.resize(before + header_size(payload.size(), masks_) + payload.size());
+    output.resize(before + header_size(payload.size(), true) + payload.size());
     const MutableBytes into(reinterpret_cast<std::uint8_t*>(output.data()) + before, output.size() - before);
-    if (encode_frame(into, opcode, payload, masks_ ? key : nullptr) != into.size()) __builtin_trap();
+    if (encode_frame(into, opcode, payload, key) != into.size()) __builtin_trap();
   }
 
   FrameDecoder decoder_;
   Entropy& entropy_;
   std::vector<std::uint8_t> pending_;
   std::string message_;
-  bool masks_ = false;
+  std::string* heard_;
   bool done_ = false;
   bool failed_ = false;
 };

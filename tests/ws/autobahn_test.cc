@@ -54,7 +54,7 @@ enum class Pieces : std::uint8_t {
 
 std::string play(const std::string& input, Pieces pieces) {
   SeededEntropy entropy;
-  EchoPeer peer(Role::client, entropy);
+  EchoPeer peer(entropy);
   if (pieces == Pieces::whole) {
     peer.feed(input);
   } else {
@@ -94,7 +94,7 @@ TEST(Autobahn1, EchoesAMessageThatComesInChops)  // 1.1.8, 1.2.8: 65,536 bytes i
     const std::string payload(65'536, '*');
     const std::string input = frame(opcode, payload);
     SeededEntropy entropy;
-    EchoPeer peer(Role::client, entropy);
+    EchoPeer peer(entropy);
     for (std::size_t at = 0; at < input.size(); at += 997) peer.feed(std::string_view(input).substr(at, 997));
     EXPECT_EQ(sent_log(peer.output), echo_log(opcode, payload));
   }
@@ -234,7 +234,7 @@ TEST(Autobahn6, FailsOnIllFormedText)  // 6.3.1, 6.3.2
 // message, or even its frame, has not ended.
 void expect_fails_fast(const char* id, const std::string& good, const std::string& bad) {
   SeededEntropy entropy;
-  EchoPeer peer(Role::client, entropy);
+  EchoPeer peer(entropy);
   peer.feed(good);
   EXPECT_EQ(peer.output, "") << id;
   peer.feed(bad);
@@ -413,7 +413,7 @@ TEST(Autobahn7, FailsOnTheCodesThatMayNot)  // 7.9.1 to 7.9.13, 7.13.1, 7.13.2
 // The peer's echo of a large message, compared without printing it.
 bool echoes(const std::string& input, unsigned opcode, const std::string& payload, std::size_t piece) {
   SeededEntropy entropy;
-  EchoPeer peer(Role::client, entropy);
+  EchoPeer peer(entropy);
   for (std::size_t at = 0; at < input.size(); at += piece) peer.feed(std::string_view(input).substr(at, piece));
   DecoderOptions options;
   options.role = Role::server;
@@ -476,7 +476,7 @@ TEST(Autobahn9, EchoesAThousandMessages)  // 9.7.1 to 9.8.6
     for (const std::size_t size : {0U, 16U, 64U, 256U, 1024U, 4096U}) {
       const std::string payload(size, '*');
       SeededEntropy entropy;
-      EchoPeer peer(Role::client, entropy);
+      EchoPeer peer(entropy);
       std::string expected;
       for (int round = 0; round < 999; ++round) {
         peer.feed(frame(opcode, payload));
