@@ -31,6 +31,12 @@ class [[nodiscard]] Result {
     if (ok()) ::new (static_cast<void*>(&value_)) T(std::move(other.value_));
     return *this;
   }
+  Result& operator=(Error error) noexcept {
+    if (ok()) value_.~T();
+    error_ = std::move(error);
+    if (!error_) error_ = Error(Errc::internal, "a Result was made from an Error that says none");
+    return *this;
+  }
   ~Result() {
     if (ok()) value_.~T();
   }
