@@ -1,0 +1,272 @@
+// The blocking facade against the loopback service: what blocks, what is refused inside callbacks, who may call from
+// where.
+#include <axonpush/axonpush.h>
+#include <axonpush/testing/loopback_service.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace axonpush::test {
+namespace {
+
+using testing::LoopbackOptions;
+using testing::LoopbackService;
+using testing::LoopbackStats;
+
+// A value another thread waits for.
+template <class T>
+class Mailbox {
+ public:
+  void put(T value) {
+    const std::lock_guard lock(mutex_);
+    values_.push_back(std::move(value));
+    changed_.notify_all();
+  }
+  // The first `count` values; fewer when they do not come within the test's patience.
+  std::vector<T> take(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return values_.size() >= count; });
+    return values_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<T> values_;
+};
+
+struct Facade : public ::testing::Test {
+  LoopbackService service;
+  std::unique_ptr<AxonPush> client = make();
+  Mailbox<std::string> errors;
+
+  [[nodiscard]] std::unique_ptr<AxonPush> make() {
+    ClientOptions options;
+    options.api_key = service.api_key();
+    options.tenant_id = service.tenant_id();
+    options.base_url = service.base_url();
+    options.tls.ca_pem = service.ca_pem();
+    options.read_environment = false;
+    return std::make_unique<AxonPush>(std::move(options));
+  }
+  [[nodiscard]] RealtimeOptions realtime() {
+    RealtimeOptions options;
+    options.on_error = [this](const ErrorReport& report) { errors.put(std::string(name_of(report.error.code()))); };
+    return options;
+  }
+  [[nodiscard]] static Message message(std::string_view payload = "{}") {
+    return {.channel_id = "ch", .identifier = "id", .payload = Payload(payload)};
+  }
+};
+
+TEST_F(Facade, ConnectsSubscribesPublishesAndDisconnects) {
+  ASSERT_FALSE(client->error());
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  EXPECT_EQ(rt->state(), ConnectionState::live);
+  Mailbox<std::string> events;
+  ASSERT_TRUE(
+      rt->subscribe({.channel_id = "ch"}, [&](const Event& event) { events.put(std::string(event.text())); }).ok());
+  const Result<Published> published = rt->publish(message(R"({"a":1})"));
+  ASSERT_TRUE(published.ok());
+  EXPECT_EQ(published->reason_code, mqtt::ReasonCode::success);
+  EXPECT_EQ(events.take(1).at(0), R"({"channelId":"ch","identifier":"id","payload":{"a":1}})");
+  EXPECT_TRUE(rt->disconnect().ok());
+  EXPECT_TRUE(rt->wait().ok());
+  EXPECT_EQ(rt->state(), ConnectionState::closed);
+  EXPECT_EQ(rt->publish(message()).error().code(), Errc::closed);
+  EXPECT_TRUE(service.wait_until_at_most(&LoopbackStats::live_connections, 0)) << "a zombie is left";
+}
+
+TEST_F(Facade, ANewSessionFollowsADisconnectedOne) {  // CONTRACT 3
+  for (int round = 0; round < 3; ++round) {
+    Result<RealtimeClient> rt = client->connect_realtime(realtime());
+    ASSERT_TRUE(rt.ok()) << round;
+    EXPECT_TRUE(rt->publish(message()).ok());
+    EXPECT_TRUE(rt->disconnect().ok());
+    EXPECT_TRUE(rt->disconnect().ok()) << "twice is fine";
+  }
+}
+
+TEST_F(Facade, ReportsARefusedKeyToTheCall) {
+  service.refuse_credentials({.status = 401, .count = 1});
+  const Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_FALSE(rt.ok());
+  EXPECT_EQ(rt.error().code(), Errc::unauthorized);
+  EXPECT_FALSE(rt.error().server_words().message.empty());
+}
+
+TEST_F(Facade, RefusesWhatWouldDeadlockInsideACallback) {  // DESIGN 3
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  Mailbox<Errc> outcomes;
+  RealtimeClient session = *rt;
+  ASSERT_TRUE(
+      session
+          .subscribe({.channel_id = "ch"},
+                     [&, session](const Event&) mutable {
+                       outcomes.put(session.wait().error().code());
+                       outcomes.put(client->connect_realtime().error().code());
+                       outcomes.put(
+                           session.publish({.channel_id = "o", .identifier = "i", .payload = "{}"}).error().code());
+                       outcomes.put(session.subscribe({.channel_id = "x"}, [](const Event&) {}).error().code());
+                       outcomes.put(session.unsubscribe(SubscribeFilter{.channel_id = "x"}).error().code());
+                       outcomes.put(session.disconnect().error().code());
+                     })
+          .ok());
+  ASSERT_TRUE(rt->publish(message()).ok());
+  const std::vector<Errc> expected = {Errc::would_deadlock, Errc::would_deadlock, Errc::none,
+                                      Errc::none,           Errc::none,           Errc::none};
+  EXPECT_EQ(outcomes.take(expected.size()), expected);
+  EXPECT_TRUE(rt->wait(seconds(20)).ok()) << "the disconnect of the callback ends the session";
+}
+
+TEST_F(Facade, ACallbackThatThrowsIsReportedAndHarmsNothing) {  // R-50, R-51
+  RealtimeOptions options = realtime();
+  Result<RealtimeClient> rt = client->connect_realtime(std::move(options));
+  ASSERT_TRUE(rt.ok());
+  Mailbox<int> calls;
+  ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [&](const Event&) {
+                  calls.put(1);
+                  throw std::runtime_error("thrown on purpose");
+                }).ok());
+  ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [&](const Event&) {
+                  calls.put(2);
+                  throw 3;
+                }).ok());
+  ASSERT_TRUE(rt->publish(message()).ok());
+  ASSERT_TRUE(rt->publish(message()).ok());
+  EXPECT_EQ(calls.take(4), (std::vector<int>{1, 2, 1, 2}));
+  EXPECT_EQ(errors.take(4), std::vector<std::string>(4, "callback_threw"));
+  EXPECT_EQ(rt->stats().callbacks_threw, 4U);
+  EXPECT_EQ(rt->state(), ConnectionState::live);
+}
+
+TEST_F(Facade, PublishesFromManyThreadsInTheirOwnOrder) {  // I-04
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  constexpr int kThreads = 4;
+  constexpr int kEach = 100;
+  Mailbox<std::pair<std::int64_t, std::int64_t>> events;
+  ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [&](const Event& event) {
+                  std::int64_t numbers[2] = {-1, -1};
+                  json::Cursor members(event.payload());
+                  json::Member member;
+                  for (std::size_t at = 0; at < 2 && members.next(member); ++at)
+                    EXPECT_TRUE(member.value.integer(numbers[at]));
+                  events.put({numbers[0], numbers[1]});
+                }).ok());
+  std::atomic<int> acknowledged = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int n = 0; n < kEach; ++n) {
+        const std::string payload = "{\"t\":" + std::to_string(thread) + ",\"n\":" + std::to_string(n) + "}";
+        if (n % 2 == 0) {
+          EXPECT_TRUE(rt->publish(message(payload)).ok());
+          ++acknowledged;
+        } else {
+          EXPECT_TRUE(rt->publish_async(message(payload), [&](const Result<Published>& outcome) {
+                          acknowledged += outcome.ok();
+                        }).ok());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const auto seen = events.take(kThreads * kEach);
+  ASSERT_EQ(seen.size(), static_cast<std::size_t>(kThreads * kEach));
+  std::vector<std::int64_t> next(kThreads, 0);
+  for (const auto& [thread, n] : seen) EXPECT_EQ(n, next[static_cast<std::size_t>(thread)]++);
+  EXPECT_TRUE(rt->disconnect().ok());
+  EXPECT_EQ(acknowledged, kThreads * kEach);
+}
+
+TEST_F(Facade, DisconnectFromAnotherThreadWaitsForTheRunningCallback) {  // R-48
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  Mailbox<int> entered;
+  Mailbox<int> may_leave;
+  std::atomic<bool> returned = false;
+  std::atomic<int> after = 0;
+  std::atomic<bool> disconnected = false;
+  ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [&](const Event&) {
+                  if (disconnected) ++after;
+                  entered.put(1);
+                  may_leave.take(1);
+                  returned = true;
+                }).ok());
+  ASSERT_TRUE(rt->publish_async(message()).ok());
+  ASSERT_EQ(entered.take(1).size(), 1U);
+  std::thread other([&] {
+    EXPECT_TRUE(rt->disconnect().ok());
+    EXPECT_TRUE(returned) << "disconnect returned while a callback ran";
+    disconnected = true;
+  });
+  may_leave.put(1);
+  other.join();
+  EXPECT_EQ(after, 0);
+}
+
+TEST_F(Facade, CanBeDestroyedInsideACallback) {  // R-47
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  Mailbox<int> destroyed;
+  ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [&](const Event&) {
+                  client.reset();
+                  destroyed.put(1);
+                }).ok());
+  ASSERT_TRUE(rt->publish_async(message()).ok());
+  EXPECT_EQ(destroyed.take(1).size(), 1U);
+  EXPECT_TRUE(service.wait_until_at_most(&LoopbackStats::live_connections, 0));
+  EXPECT_EQ(rt->publish(message()).error().code(), Errc::closed) << "a handle outlives the client and says so";
+}
+
+TEST_F(Facade, TheEndWakesWhoeverWaits) {
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  EXPECT_EQ(rt->wait(milliseconds(1)).error().code(), Errc::ack_timeout);
+  service.delay(testing::LoopbackAnswer::puback, hours(1));
+  Mailbox<Errc> outcome;
+  std::thread publisher([&] { outcome.put(rt->publish(message()).error().code()); });
+  EXPECT_TRUE(service.wait_until(&LoopbackStats::publishes, 1));
+  client.reset();
+  publisher.join();
+  EXPECT_EQ(outcome.take(1).at(0), Errc::closed);
+}
+
+TEST(FacadeConstructor, NeverFailsAndTellsWhatWasWrong) {  // CONTRACT 1, T-15
+  struct Row {
+    std::string api_key, tenant_id, base_url;
+    Errc expected;
+  };
+  const Row rows[] = {
+      {"", "", "", Errc::header_invalid},
+      {"ak with space", "", "", Errc::header_invalid},
+      {"ak_x\r\nEvil: 1", "", "", Errc::header_invalid},
+      {"ak_1", std::string("a\0b", 3), "", Errc::header_invalid},
+      {"ak_1", "", "http://api.example.com", Errc::cleartext_refused},
+      {"ak_1", "", "api.example.com", Errc::url_invalid},
+      {"ak_1", "", "https://a.example.com/?q=1", Errc::url_invalid},
+  };
+  for (const Row& row : rows) {
+    ClientOptions options;
+    options.api_key = row.api_key;
+    options.tenant_id = row.tenant_id;
+    options.base_url = row.base_url;
+    options.read_environment = false;
+    AxonPush client(std::move(options));
+    EXPECT_EQ(client.error().code(), row.expected) << row.base_url;
+    EXPECT_EQ(client.connect_realtime().error().code(), row.expected);
+  }
+}
+
+}  // namespace
+}  // namespace axonpush::test
