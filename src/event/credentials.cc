@@ -92,7 +92,8 @@ class Texts {
     const json::Limits limits{.bytes = limits::kCredentialsBytes, .nodes = limits::kCredentialsNodes};
     json::Value root;
     if (Error error = json::validate(body, limits, root)) {
-      if (looks_like_html(body)) return refused("the answer is a page of HTML, not credentials");
+      // H-35, R-08: a captive portal's page, named as what it is.
+      if (looks_like_html(body)) return Error(Errc::json_invalid, "the answer is a page of HTML, not credentials");
       return error;
     }
     if (root.kind != json::Kind::object) return Error(Errc::json_invalid, "the credentials are not a JSON object");
