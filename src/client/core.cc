@@ -531,6 +531,8 @@ void ClientCore::on_link_up(Link& link) noexcept {
   const std::uint8_t index = index_of(link);
   Connection& connection = at(index);
   connection.has_session = true;
+  // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
+  take_back(index);
   if (!connection.session.session_resumed()) {
     forget_grants(index);
   } else if (taken_over_ != kNoConnection && taken_over_ != index) {
