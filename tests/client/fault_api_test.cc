@@ -1,0 +1,698 @@
+// FAULTS 1.4: API calls in every state and context, callbacks that misbehave, resources that run out, in virtual time.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <stdexcept>
+
+#include "client/scenario.h"
+#include "support/allocations.h"
+
+namespace axonpush::test {
+namespace {
+
+using sim::DialPlan;
+
+// --- R-46: every call × every state × every context
+// ---------------------------------------------------------------------------
+
+enum class Call {
+  connect,
+  subscribe,
+  unsubscribe,
+  publish,
+  disconnect,
+  destroy
+};
+constexpr Call kCalls[] = {Call::connect, Call::subscribe,  Call::unsubscribe,
+                           Call::publish, Call::disconnect, Call::destroy};
+const char* name_of_call(Call call) {
+  const char* const names[] = {"connect", "subscribe", "unsubscribe", "publish", "disconnect", "destroy"};
+  return names[static_cast<int>(call)];
+}
+
+enum class Place {
+  fresh,
+  first_fetch,
+  first_dial,
+  live,
+  live_fetch,
+  live_dial,
+  live_restore,
+  overlap,
+  drain,
+  reconnect_wait,
+  fetch,
+  dial,
+  restore,
+  closing,
+  closed
+};
+constexpr int kPlaces = static_cast<int>(Place::closed) + 1;
+
+// Brings a client into the state, with a subscription and an error callback in place.
+void bring(Scenario& scene, Place place) {
+  scene.api.lifetime = seconds(100);
+  if (place == Place::fresh) {
+    scene.make();
+    return;
+  }
+  if (place == Place::first_fetch || place == Place::first_dial) {
+    if (place == Place::first_fetch) scene.api.next.push_back({.delay = seconds(20)});
+    if (place == Place::first_dial) scene.broker.answer_connect = false;
+    ASSERT_TRUE(scene.begin(scene.realtime_options()).ok());
+    scene.world.run_for(milliseconds(100));
+    return;
+  }
+  ASSERT_TRUE(scene.connect());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  const auto refuse = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.fate = DialPlan::Fate::refuse} : DialPlan{};
+  };
+  const auto slow = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.latency = seconds(2)} : DialPlan{};
+  };
+  switch (place) {
+    case Place::live_fetch:
+      scene.api.next.push_back({.delay = seconds(20)});
+      ASSERT_TRUE(scene.run_until([&] { return scene.api.requests.size() == 2; }));
+      return;
+    case Place::live_dial:
+      scene.world.plan = slow;
+      ASSERT_TRUE(scene.run_until([&] { return scene.api.requests.size() == 2; }));
+      scene.world.run_for(seconds(1));
+      return;
+    case Place::live_restore:
+      scene.broker.suback_delay = seconds(5);
+      ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 2; }));
+      scene.world.run_for(milliseconds(10));
+      return;
+    case Place::overlap:
+    case Place::drain:
+      if (place == Place::drain) {
+        scene.broker.answer_publish = false;
+        ASSERT_TRUE(scene.rt.publish({.channel_id = "p", .identifier = "i", .payload = "{}"}).ok());
+      }
+      ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 2; }));
+      scene.world.run_for(place == Place::overlap ? milliseconds(100) : milliseconds(2'200));
+      return;
+    case Place::reconnect_wait:
+    case Place::dial:
+    case Place::restore:
+      scene.world.run_for(seconds(31));
+      if (place == Place::reconnect_wait) scene.world.plan = refuse;
+      if (place == Place::dial) scene.world.plan = slow;
+      if (place == Place::restore) {
+        scene.broker.keep_sessions = false;
+        scene.broker.suback_delay = seconds(5);
+      }
+      scene.broker.newest()->cut(sim::Connection::Cut::reset);
+      scene.run_until([&] {
+        return place == Place::reconnect_wait ? scene.rt.state() == ConnectionState::waiting
+               : place == Place::dial         ? scene.rt.state() == ConnectionState::reconnecting
+                                              : scene.broker.subscribes.size() == 2;
+      });
+      scene.world.run_for(milliseconds(10));
+      return;
+    case Place::fetch:
+      scene.api.next.push_back({.delay = seconds(20)});
+      ASSERT_TRUE(scene.run_until([&] { return scene.api.requests.size() == 2; }));
+      scene.broker.newest()->cut(sim::Connection::Cut::reset);
+      scene.world.run_for(milliseconds(100));
+      return;
+    case Place::closing:
+      scene.broker.answer_publish = false;
+      ASSERT_TRUE(scene.rt.publish({.channel_id = "p", .identifier = "i", .payload = "{}"}).ok());
+      ASSERT_TRUE(scene.rt.disconnect().ok());
+      scene.world.run_for(milliseconds(10));
+      return;
+    case Place::closed:
+      ASSERT_TRUE(scene.rt.disconnect().ok());
+      scene.world.run_for(seconds(10));
+      return;
+    default:
+      return;
+  }
+}
+
+// What the call answers at once.
+Errc make_call(Scenario& scene, Call call) {
+  switch (call) {
+    case Call::connect:
+      return scene.client->connect_realtime({}, [](const Result<Realtime>&) {}).error().code();
+    case Call::subscribe:
+      return scene.rt.subscribe({.channel_id = "x"}, [](const Event&) {}).error().code();
+    case Call::unsubscribe:
+      return scene.rt.unsubscribe(SubscribeFilter{.channel_id = "a"}).error().code();
+    case Call::publish:
+      return scene.rt.publish({.channel_id = "x", .identifier = "i", .payload = "{}"}).error().code();
+    case Call::disconnect:
+      return scene.rt.disconnect().error().code();
+    case Call::destroy:
+      scene.client.reset();
+      return Errc::none;
+  }
+  return Errc::internal;
+}
+
+// The table: what each call answers in each state. A handle exists only once a session is live.
+Errc expected(Place place, Call call) {
+  const bool no_session = place == Place::fresh || place == Place::first_fetch || place == Place::first_dial;
+  const bool over = place == Place::closing || place == Place::closed;
+  if (call == Call::destroy) return Errc::none;
+  if (call == Call::connect) {
+    if (place == Place::closing) return Errc::closed;
+    // A second call with other options (these have no callbacks, and jitter on) shares nothing.
+    return Errc::none;
+  }
+  if (call == Call::disconnect) return no_session ? Errc::closed : Errc::none;
+  return no_session || over ? Errc::closed : Errc::none;
+}
+
+enum class Context {
+  outside,
+  turn,
+  event,
+  error,
+  completion
+};
+constexpr Context kContexts[] = {Context::outside, Context::turn, Context::event, Context::error, Context::completion};
+
+TEST(FaultApi, EveryCallInEveryStateFromEveryContextIsDefined) {  // R-46, I-27
+  int cells = 0;
+  for (int place = 0; place < kPlaces; ++place) {
+    for (const Call call : kCalls) {
+      for (const Context context : kContexts) {
+        Scenario scene;
+        bring(scene, static_cast<Place>(place));
+        if (::testing::Test::HasFatalFailure()) return;
+        const bool live = scene.rt.state() == ConnectionState::live || scene.rt.state() == ConnectionState::refreshing;
+        Errc answer = Errc::internal;
+        const auto act = [&] { answer = make_call(scene, call); };
+        bool acted = true;
+        switch (context) {
+          case Context::outside:
+            act();
+            break;
+          case Context::turn:
+            scene.host.in_turn(act);
+            break;
+          case Context::event:
+            if (!live || !scene.rt
+                              .on_event([&](const Event&) {
+                                if (answer == Errc::internal) act();
+                              })
+                              .ok()) {
+              acted = false;
+              break;
+            }
+            scene.broker.publish(scene.topic("a"), "{}", 0);
+            scene.run_until([&] { return answer != Errc::internal; }, seconds(1));
+            break;
+          case Context::error:
+            acted = false;  // on_error's context: its own test below
+            break;
+          case Context::completion:
+            if (!live ||
+                !scene.rt
+                     .publish({.channel_id = "c", .identifier = "i", .payload = "{}"},
+                              [&](const Result<Published>&) { act(); }, {.qos = PublishOptions::Delivery::at_most_once})
+                     .ok()) {
+              acted = false;
+              break;
+            }
+            scene.run_until([&] { return answer != Errc::internal; }, seconds(1));
+            break;
+        }
+        if (!acted) continue;
+        ++cells;
+        EXPECT_EQ(answer, expected(static_cast<Place>(place), call))
+            << "state " << place << ", " << name_of_call(call) << ", context " << static_cast<int>(context);
+        scene.world.run_for(minutes(3));
+        for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << violation;
+      }
+    }
+  }
+  EXPECT_GE(cells, kPlaces * 6 * 2 + 6 * 6 * 2)
+      << "outside and in a turn everywhere, callbacks where there is a connection";
+}
+
+TEST(FaultApi, EveryCallFromOnErrorIsDefined) {  // R-46
+  for (const Call call : kCalls) {
+    Scenario scene;
+    RealtimeOptions options = scene.realtime_options();
+    int calls = 0;
+    options.on_error = [&](const ErrorReport&) {
+      if (calls++ == 0) {
+        EXPECT_EQ(make_call(scene, call), Errc::none) << name_of_call(call);
+      }
+    };
+    ASSERT_TRUE(scene.connect(std::move(options)));
+    scene.broker.newest()->cut(sim::Connection::Cut::reset);
+    scene.world.run_for(minutes(2));
+    EXPECT_GE(calls, 1);
+  }
+}
+
+// --- Callbacks
+// -----------------------------------------------------------------------------------------------------------------
+
+TEST(FaultApi, DestroyInsideEachCallbackEndsAllCallbacks) {  // R-47, mosquitto #2778
+  for (const char* where : {"event", "state", "error", "published", "subscribed", "connected"}) {
+    Scenario scene;
+    int after = 0;
+    bool destroyed = false;
+    const std::string place = where;
+    const auto destroy = [&] {
+      if (destroyed) ++after;
+      destroyed = true;
+      scene.client.reset();
+    };
+    RealtimeOptions options;
+    options.refresh_jitter = false;
+    options.on_state = [&](const StateChange& change) {
+      if (destroyed) ++after;
+      if (place == "state" && change.to == ConnectionState::live) destroy();
+    };
+    options.on_error = [&](const ErrorReport&) {
+      if (destroyed) ++after;
+      if (place == "error") destroy();
+    };
+    scene.make();
+    ASSERT_TRUE(scene.client
+                    ->connect_realtime(std::move(options),
+                                       [&](const Result<Realtime>& result) {
+                                         if (destroyed) ++after;
+                                         if (result.ok()) scene.rt = *result;
+                                         if (place == "connected") destroy();
+                                       })
+                    .ok());
+    scene.world.run_for(seconds(1));
+    static_cast<void>(scene.rt.subscribe(
+        {.channel_id = "a"},
+        [&](const Event&) {
+          if (destroyed) ++after;
+          if (place == "event") destroy();
+        },
+        [&](const Status&) {
+          if (place == "subscribed") destroy();
+        }));
+    scene.world.run_for(seconds(1));
+    static_cast<void>(
+        scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = "{}"}, [&](const Result<Published>&) {
+          if (destroyed) ++after;
+          if (place == "published") destroy();
+        }));
+    scene.world.run_for(seconds(1));
+    if (!scene.broker.live().empty()) scene.broker.newest()->cut(sim::Connection::Cut::reset);
+    scene.world.run_for(minutes(1));
+    EXPECT_TRUE(destroyed) << where;
+    EXPECT_EQ(after, 0) << where << ": a callback ran after the client was destroyed";
+    EXPECT_EQ(scene.host.open_connections(), 0U) << where;
+    EXPECT_EQ(scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = "{}"}).error().code(), Errc::closed);
+  }
+}
+
+TEST(FaultApi, AThrowingCallbackHarmsNothing) {  // R-50, R-51, I-28
+  Scenario scene;
+  RealtimeOptions options = scene.realtime_options();
+  std::vector<std::string> texts;
+  options.on_error = [&](const ErrorReport& report) {
+    texts.emplace_back(report.error.server_words().message);
+    throw std::runtime_error("on_error throws too");
+  };
+  ASSERT_TRUE(scene.connect(std::move(options)));
+  int second = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) { throw std::runtime_error("first"); }).ok());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) { throw 7; }).ok());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++second; }).ok());
+  scene.broker.publish(scene.topic("a"), "{}");
+  scene.broker.publish(scene.topic("a"), "{}");
+  ASSERT_TRUE(scene.run_until([&] { return second == 2; }));
+  EXPECT_EQ(texts, (std::vector<std::string>{"first", "unknown exception", "first", "unknown exception"}));
+  EXPECT_EQ(scene.rt.state(), ConnectionState::live);
+  EXPECT_EQ(scene.rt.stats().callbacks_threw, 8U) << "those of on_error are counted";
+}
+
+TEST(FaultApi, ListenersMayChangeWhileAnEventIsDispatched) {  // CONTRACT 5
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int added = 0;
+  int removed = 0;
+  Result<Subscription> victim = Error(Errc::internal);
+  ASSERT_TRUE(scene
+                  .subscribe({.channel_id = "a"},
+                             [&](const Event&) {
+                               static_cast<void>(scene.rt.unsubscribe(*victim));
+                               static_cast<void>(
+                                   scene.rt.subscribe({.channel_id = "a"}, [&](const Event&) { ++added; }));
+                             })
+                  .ok());
+  victim = scene.rt.subscribe({.channel_id = "a"}, [&](const Event&) { ++removed; });
+  ASSERT_TRUE(victim.ok());
+  scene.world.run_for(seconds(1));
+  scene.broker.publish(scene.topic("a"), "{}");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(removed, 0) << "taken off by an earlier callback of the same event";
+  EXPECT_EQ(added, 0) << "put on by an earlier callback of the same event";
+  scene.broker.publish(scene.topic("a"), "{}");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(added, 1);
+}
+
+// --- disconnect
+// ------------------------------------------------------------------------------------------------------------------
+
+TEST(FaultApi, DisconnectIsIdempotentAndConnectStartsAnew) {  // R-49
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int told = 0;
+  for (int times = 0; times < 3; ++times) {
+    ASSERT_TRUE(scene.rt.disconnect([&](const Status& status) { told += status.ok(); }).ok());
+  }
+  scene.world.run_for(seconds(10));
+  EXPECT_EQ(told, 3);
+  EXPECT_EQ(scene.broker.disconnects, 1U);
+  ASSERT_TRUE(scene.rt.disconnect([&](const Status& status) { told += status.ok(); }).ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(told, 4);
+  const Realtime old = scene.rt;
+  ASSERT_TRUE(scene.connect());
+  EXPECT_EQ(Realtime(old).publish({.channel_id = "a", .identifier = "i", .payload = "{}"}).error().code(), Errc::closed)
+      << "a handle of the spent session";
+  EXPECT_TRUE(scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = "{}"}).ok());
+}
+
+TEST(FaultApi, ConnectsShareOneAttempt) {  // R-49, CONTRACT 3
+  Scenario scene;
+  scene.make();
+  int connected = 0;
+  for (int times = 0; times < 3; ++times) {
+    ASSERT_TRUE(
+        scene.client->connect_realtime({}, [&](const Result<Realtime>& result) { connected += result.ok(); }).ok());
+  }
+  EXPECT_EQ(scene.client->connect_realtime({.environment = "other"}, {}).error().code(), Errc::invalid_argument);
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(connected, 3);
+  EXPECT_EQ(scene.broker.connects.size(), 1U);
+}
+
+TEST(FaultApi, DisconnectDrainsForABoundedTimeAndFailsTheRest) {  // CONTRACT 3
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.broker.answer_publish = false;
+  std::vector<Errc> outcomes;
+  for (int n = 0; n < 3; ++n) {
+    ASSERT_TRUE(scene.rt
+                    .publish({.channel_id = "a", .identifier = "i", .payload = "{}"},
+                             [&](const Result<Published>& outcome) { outcomes.push_back(outcome.error().code()); })
+                    .ok());
+  }
+  const Instant start = scene.world.now();
+  bool done = false;
+  ASSERT_TRUE(scene.rt.disconnect([&](const Status&) { done = true; }).ok());
+  ASSERT_TRUE(scene.run_until([&] { return done; }));
+  EXPECT_EQ(outcomes, std::vector<Errc>(3, Errc::closed));
+  EXPECT_GE(scene.world.now() - start, seconds(5));
+  EXPECT_LE(scene.world.now() - start, seconds(10));
+}
+
+// --- Queues, limits, resources
+// -----------------------------------------------------------------------------------------------------
+
+TEST(FaultApi, ThePublishQueueIsBoundedAndSaysSoAtOnce) {  // R-56, limits at and over
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.broker.newest()->link().stuck = true;
+  std::size_t accepted = 0;
+  Errc refusal = Errc::none;
+  while (refusal == Errc::none && accepted < 5'000) {
+    const Status status = scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = "{}"});
+    refusal = status.error().code();
+    accepted += status.ok();
+  }
+  EXPECT_EQ(refusal, Errc::queue_full);
+  EXPECT_EQ(accepted, limits::kPublishQueueCount);
+  // The same by bytes.
+  Scenario large;
+  ASSERT_TRUE(large.connect());
+  large.broker.newest()->link().stuck = true;
+  const std::string body = "{\"x\":\"" + std::string(100'000, 'x') + "\"}";
+  std::size_t bytes = 0;
+  while (large.rt.publish({.channel_id = "a", .identifier = "i", .payload = Payload::borrowed(body)}).ok())
+    bytes += body.size();
+  EXPECT_LE(bytes, limits::kPublishQueueBytes);
+  EXPECT_GE(bytes, limits::kPublishQueueBytes - 2 * body.size());
+  // Waiting on a dead transport ends the connection, and everything goes out on the next.
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }, minutes(5)));
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.stored.size() == accepted; }, minutes(1)));
+}
+
+struct PublishRow {
+  const char* name;
+  Message message;
+  PublishOptions options;
+  Errc error;
+};
+
+TEST(FaultApi, WhatCannotBePublishedIsRefusedAtOnce) {  // T-01, T-03, T-13, T-14, T-18, J-19
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  const std::string long_text(300, 'x');
+  const std::string at_limit = "{\"x\":\"" + std::string(limits::kPublishPayloadBytes - 100, 'x') + "\"}";
+  const std::string over_limit = "{\"x\":\"" + std::string(limits::kPublishPayloadBytes, 'x') + "\"}";
+  const std::string broken = "\xC3\x28";
+  const PublishRow rows[] = {
+      {"no channel", {.identifier = "i", .payload = "{}"}, {}, Errc::topic_invalid},
+      {"no identifier", {.channel_id = "c", .payload = "{}"}, {}, Errc::invalid_argument},
+      {"no payload", {.channel_id = "c", .identifier = "i"}, {}, Errc::payload_invalid},
+      {"an array", {.channel_id = "c", .identifier = "i", .payload = "[]"}, {}, Errc::payload_invalid},
+      {"garbage", {.channel_id = "c", .identifier = "i", .payload = "{x}"}, {}, Errc::payload_invalid},
+      {"long topic", {.channel_id = long_text, .identifier = "i", .payload = "{}"}, {}, Errc::topic_invalid},
+      {"ill-formed channel", {.channel_id = broken, .identifier = "i", .payload = "{}"}, {}, Errc::topic_invalid},
+      {"ill-formed identifier", {.channel_id = "c", .identifier = broken, .payload = "{}"}, {}, Errc::payload_invalid},
+      {"QoS 2",
+       {.channel_id = "c", .identifier = "i", .payload = "{}"},
+       {.qos = PublishOptions::Delivery::exactly_once},
+       Errc::qos_not_supported},
+      {"at the limit", {.channel_id = "c", .identifier = "i", .payload = Payload::borrowed(at_limit)}, {}, Errc::none},
+      {"over the limit",
+       {.channel_id = "c", .identifier = "i", .payload = Payload::borrowed(over_limit)},
+       {},
+       Errc::payload_too_large},
+  };
+  for (const PublishRow& row : rows) {
+    bool told = false;
+    const Status status = scene.rt.publish(
+        row.message, [&](const Result<Published>&) { told = true; }, row.options);
+    EXPECT_EQ(status.error().code(), row.error) << row.name << ": " << status.error().what();
+    scene.world.run_for(seconds(1));
+    EXPECT_EQ(told, row.error == Errc::none) << row.name;
+  }
+  EXPECT_EQ(scene.broker.stored.size(), 1U);
+}
+
+TEST(FaultApi, TheBrokersLimitsAreObeyed) {  // M-40, I-21
+  Scenario scene;
+  // Receive Maximum 2, Maximum Packet Size 200, Server Keep Alive 7.
+  scene.broker.connack_properties = std::string("\x21\x00\x02\x27\x00\x00\x00\xC8\x13\x00\x07", 11);
+  ASSERT_TRUE(scene.connect());
+  const std::string large = "{\"x\":\"" + std::string(200, 'x') + "\"}";
+  EXPECT_EQ(scene.rt.publish({.channel_id = "c", .identifier = "i", .payload = Payload(large)}).error().code(),
+            Errc::payload_too_large);
+  scene.broker.answer_publish = false;
+  for (int n = 0; n < 10; ++n)
+    ASSERT_TRUE(scene.rt.publish({.channel_id = "c", .identifier = "i", .payload = "{}"}).ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.broker.stored.size(), 2U) << "two in flight, the others wait";
+  const std::uint64_t before = scene.broker.pings;
+  scene.world.run_for(seconds(15));
+  EXPECT_GE(scene.broker.pings - before, 2U) << "the server's keep alive of 7 s";
+}
+
+TEST(FaultApi, SubscriptionsComeInPacketsOfEightAndEndAtTheLimit) {  // T-11, I-21
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  std::size_t granted = 0;
+  for (int n = 0; n < 50; ++n) {
+    const std::string channel = "c" + std::to_string(n);
+    ASSERT_TRUE(
+        scene.rt
+            .subscribe(
+                {.channel_id = channel}, [](const Event&) {}, [&](const Status& status) { granted += status.ok(); })
+            .ok());
+  }
+  EXPECT_EQ(scene.rt.subscribe({.channel_id = "one more"}, [](const Event&) {}).error().code(), Errc::quota);
+  EXPECT_TRUE(scene.rt.subscribe({.channel_id = "c0"}, [](const Event&) {}).ok()) << "a filter that is there already";
+  ASSERT_TRUE(scene.run_until([&] { return granted == 50; }));
+  EXPECT_EQ(scene.broker.subscribes.size(), 7U);
+  EXPECT_TRUE(scene.broker.violations.empty());
+}
+
+TEST(FaultApi, TheLastIntentOfATurnWins) {  // T-07, T-10
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.host.in_turn([&] {
+    for (int times = 0; times < 3; ++times) {
+      const auto made = scene.rt.subscribe({.channel_id = "a"}, [](const Event&) {});
+      ASSERT_TRUE(made.ok());
+      ASSERT_TRUE(scene.rt.unsubscribe(*made).ok());
+    }
+  });
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.broker.subscribes.size() + scene.broker.unsubscribes.size(), 0U) << "what was undone never showed";
+  const auto first = scene.rt.subscribe({.channel_id = "a"}, [](const Event&) {});
+  const auto second = scene.rt.subscribe({.channel_id = "a", .trace_id = "t"}, [](const Event&) {});
+  ASSERT_TRUE(first.ok() && second.ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.broker.subscribes.size(), 1U);
+  bool gone = false;
+  ASSERT_TRUE(scene.rt.unsubscribe(*first).ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_TRUE(scene.broker.unsubscribes.empty()) << "another callback still wants it";
+  ASSERT_TRUE(scene.rt.unsubscribe(*second, [&](const Status& status) { gone = status.ok(); }).ok());
+  EXPECT_TRUE(scene.run_until([&] { return gone; }));
+  EXPECT_EQ(scene.broker.unsubscribes.size(), 1U);
+  EXPECT_TRUE(scene.rt.unsubscribe(*second).ok()) << "twice is fine (T-17)";
+}
+
+TEST(FaultApi, TraceIdsArePredicatesPerCallback) {  // T-09
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int one = 0;
+  int any = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a", .trace_id = "t1"}, [&](const Event&) { ++one; }).ok());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++any; }).ok());
+  scene.broker.publish(scene.topic("a"), R"({"identifier":"i","payload":{},"traceId":"t1"})");
+  scene.broker.publish(scene.topic("a"), R"({"identifier":"i","payload":{},"traceId":"t2"})");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(one, 1);
+  EXPECT_EQ(any, 2);
+}
+
+TEST(FaultApi, ABodyThatIsNoJsonIsReportedAndAcknowledged) {  // J-01, CONTRACT 4
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int json = 0;
+  int raw = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++json; }).ok());
+  ASSERT_TRUE(
+      scene.rt.subscribe_raw({.channel_id = "a"}, [&](const Event& event) { raw += event.text() == "no json"; }).ok());
+  scene.world.run_for(seconds(1));
+  scene.broker.publish(scene.topic("a"), "no json");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(json, 0);
+  EXPECT_EQ(raw, 1);
+  ASSERT_EQ(scene.errors.size(), 1U);
+  EXPECT_EQ(scene.errors[0].error.code(), Errc::json_invalid);
+  EXPECT_EQ(scene.broker.pubacks, 1U);
+  EXPECT_EQ(scene.rt.state(), ConnectionState::live);
+}
+
+TEST(FaultApi, AnEventWithAnIdIsNotRepeatedAfterAReconnect) {  // CONTRACT 6, last paragraph
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  std::map<std::string, int> copies;
+  std::map<std::string, bool> marked;
+  ASSERT_TRUE(scene
+                  .subscribe({.channel_id = "a"},
+                             [&](const Event& event) {
+                               ++copies[std::string(event.text())];
+                               marked[std::string(event.text())] |= event.maybe_duplicate();
+                             })
+                  .ok());
+  scene.world.run_for(seconds(31));
+  // The PUBACKs get stuck: the broker will send both again.
+  sim::BrokerPeer* peer = scene.broker.newest();
+  peer->link().stuck = true;
+  scene.broker.publish(scene.topic("a"), R"({"eventId":"e1","payload":{}})");
+  scene.broker.publish(scene.topic("a"), R"({"plain":1})");
+  scene.world.run_for(milliseconds(100));
+  peer->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+  scene.world.run_for(seconds(2));
+  EXPECT_EQ(copies[R"({"eventId":"e1","payload":{}})"], 1);
+  EXPECT_EQ(copies[R"({"plain":1})"], 2);
+  EXPECT_TRUE(marked[R"({"plain":1})"]);
+  EXPECT_EQ(scene.rt.stats().duplicates_dropped, 1U);
+}
+
+TEST(FaultApi, PingsAreAnsweredOnceHoweverMany) {  // W-17, W-18, W-19
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  for (int n = 0; n < 500; ++n) scene.broker.newest()->send_frame(9, "ping" + std::to_string(n));
+  scene.broker.newest()->send_frame(10, "unasked");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.rt.state(), ConnectionState::live);
+  EXPECT_TRUE(scene.errors.empty());
+}
+
+TEST(FaultApi, AnExhaustedHeapIsAnErrorAndThenForgotten) {  // R-54
+  for (std::uint64_t kth = 1; kth < 400; ++kth) {
+    Scenario scene;
+    scene.api.lifetime = seconds(100);
+    bool fired = false;
+    {
+      scene.make();
+      FailAllocations fail(kth, FailAllocations::Mode::once);
+      const bool connected = scene.connect();
+      if (connected) {
+        static_cast<void>(scene.subscribe({.channel_id = "a"}, [](const Event&) {}));
+        for (int n = 0; n < 5; ++n) {
+          static_cast<void>(scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = {{"n", n}}}));
+          scene.world.run_for(milliseconds(20));
+        }
+        scene.run_until([&] { return scene.rt.stats().swaps == 1; }, seconds(90));
+      }
+      fired = fail.fired();
+    }
+    // With memory again, everything works by itself or with the next call.
+    if (scene.rt.state() == ConnectionState::closed) {
+      ASSERT_TRUE(scene.client->error() || scene.connect()) << kth;
+    }
+    if (!scene.client->error()) {
+      ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }, minutes(5))) << kth;
+      ASSERT_TRUE(scene.subscribe({.channel_id = "z"}, [](const Event&) {}).ok()) << kth;
+    }
+    for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << kth << ": " << violation;
+    if (!fired && kth > 20) return;
+  }
+}
+
+TEST(FaultApi, EntropyThatFailsEndsTheConnectionAndNothingGoesOutUnmasked) {  // FAULTS 3.2
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.host.random().failing = true;
+  EXPECT_FALSE(scene.rt
+                   .publish({.channel_id = "a", .identifier = "i", .payload = "{}"}, {},
+                            {.qos = PublishOptions::Delivery::at_most_once})
+                   .ok());
+  scene.world.run_for(seconds(5));
+  scene.host.random().failing = false;
+  EXPECT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }, minutes(5)));
+  EXPECT_TRUE(scene.broker.violations.empty());
+}
+
+TEST(FaultApi, SteadyTrafficAllocatesNothing) {  // I-34, DESIGN 7
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  std::uint64_t inside = 0;
+  std::uint64_t events = 0;
+  ASSERT_TRUE(
+      scene.subscribe({.channel_id = "a"}, [&](const Event& event) { events += event.identifier() == "i"; }).ok());
+  const auto publish = [&] {
+    const std::uint64_t before = allocation_count();
+    const Status status = scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = R"({"text":"hello"})"});
+    inside += allocation_count() - before;
+    EXPECT_TRUE(status.ok());
+    scene.world.run_for(milliseconds(10));
+  };
+  for (int warm = 0; warm < 50; ++warm) publish();
+  inside = 0;
+  for (int n = 0; n < 100; ++n) publish();
+  EXPECT_EQ(events, 150U);
+  // The world's own transport and queue allocate; the call itself sends through them once.
+  EXPECT_LE(inside, 100U * 4U);
+}
+
+}  // namespace
+}  // namespace axonpush::test
