@@ -347,8 +347,8 @@ Error Fetch::error_of_status(Instant now) noexcept {
   return error;
 }
 
-// Waits for the next attempt, or ends the fetch.
-void Fetch::attempt_failed(const Error& error, bool retryable) noexcept {
+// Waits for the next attempt, or ends the fetch. By value: what the error was taken from goes with the attempt.
+void Fetch::attempt_failed(Error error, bool retryable) noexcept {
   const Instant now = host_.now();
   end_attempt();
   last_error_ = error;
@@ -367,13 +367,12 @@ void Fetch::attempt_failed(const Error& error, bool retryable) noexcept {
   retry_at_ = now + wait;
 }
 
-void Fetch::fail(const Error& error) noexcept {
+void Fetch::fail(Error error) noexcept {
   end_attempt();
   stage_ = Stage::idle;
   fetch_deadline_ = Instant::never();
   retry_at_ = Instant::never();
-  const Error kept = error;
-  owner_.on_fetch_failed(kept);
+  owner_.on_fetch_failed(error);
 }
 
 }  // namespace axonpush::inline v0

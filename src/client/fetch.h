@@ -70,8 +70,8 @@ class Fetch final : public ConnectionSink {
   void judge_response(Instant now) noexcept;
   void judge_body(Bytes body, std::string_view date, std::size_t date_count, Instant sent_at) noexcept;
   [[nodiscard]] Error error_of_status(Instant now) noexcept;
-  void attempt_failed(const Error& error, bool retryable) noexcept;
-  void fail(const Error& error) noexcept;
+  void attempt_failed(Error error, bool retryable) noexcept;
+  void fail(Error error) noexcept;
 
   Host& host_;
   const Config& config_;

@@ -11,7 +11,7 @@ namespace axonpush::inline v0::net {
 template <class T, class... Args>
 [[nodiscard]] T* make(Args&&... args) noexcept {
   void* memory = allocate(sizeof(T));
-  return memory == nullptr ? nullptr : ::new (memory) T(std::forward<Args>(args)...);
+  return memory == nullptr ? nullptr : ::new (memory) T{std::forward<Args>(args)...};
 }
 
 template <class T>

@@ -136,7 +136,6 @@ void reach(Swap& scene, When when) {
     scene.broker.answer_connect = false;
     ASSERT_TRUE(scene.until_second_connect());
     scene.broker.answer_connect = true;
-    scene.world.after(seconds(2), [&scene] {});
   } else if (when == When::restore) {
     scene.broker.suback_delay = seconds(2);
     ASSERT_TRUE(scene.until_restore());

@@ -39,6 +39,7 @@ struct Scenario {
   ~Scenario() {
     rt = Realtime();
     client.reset();
+    world.clear();
   }
 
   [[nodiscard]] static ClientOptions client_options() {

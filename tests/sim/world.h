@@ -198,6 +198,9 @@ class World {
   bool run_until(const std::function<bool()>& condition, Duration limit = minutes(10));
   void run_for(Duration span);
 
+  // Forgets what has not happened yet: events hold connections, and those their servers.
+  void clear() { queue_ = {}; }
+
   std::uint64_t events = 0;
 
  private:
