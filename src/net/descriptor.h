@@ -33,6 +33,7 @@ class Descriptor {
 
   [[nodiscard]] int get() const noexcept { return number_; }
   [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
+  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
   // close() is not repeated after EINTR: the number is free by then on every system here, and may be somebody else's.
   void reset() noexcept {
     if (number_ >= 0) ::close(std::exchange(number_, -1));

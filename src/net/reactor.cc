@@ -9,6 +9,7 @@
 #include "net/fork_guard.h"
 #include "net/heap.h"
 #include "net/poller.h"
+#include "net/posted.h"
 #include "net/timer_heap.h"
 
 namespace axonpush::inline v0::net {
@@ -18,10 +19,15 @@ namespace {
 // A turn-end hook that asks for itself again must not keep the turn from ending.
 constexpr unsigned kTurnEndRounds = 4;
 
-// A task on its way from another thread.
-struct Posted {
-  explicit Posted(Callback<void()>&& wanted) noexcept : task(std::move(wanted)) {}
-  Posted* next = nullptr;
+// What post(Callback) makes of its argument.
+struct PostedCallback : PostedTask {
+  explicit PostedCallback(Callback<void()>&& wanted) noexcept : PostedTask(&run), task(std::move(wanted)) {}
+  static void run(PostedTask& posted, PostedFate fate) noexcept {
+    auto& self = static_cast<PostedCallback&>(posted);
+    CallFailure ignored;  // nobody to tell: whoever posts a task that throws has lost its exception
+    if (fate == PostedFate::run) static_cast<void>(self.task(ignored));
+    destroy(&self);
+  }
   Callback<void()> task;
 };
 
@@ -82,7 +88,7 @@ struct Reactor::Impl {
   std::size_t end_count = 0;
 
   // Posts come in last first and are reversed by the loop: the only shared writes are one exchange each.
-  std::atomic<Posted*> posted{nullptr};
+  std::atomic<PostedTask*> posted{nullptr};
   std::atomic<bool> woken{false};
   std::atomic<bool> stopping{false};
   std::atomic<bool> closed{false};
@@ -109,7 +115,7 @@ struct Reactor::Impl {
   bool fire_timers() noexcept;
   bool end_turn() noexcept;
   bool one_turn(WaitMode mode) noexcept;
-  void push(Posted& task) noexcept;
+  void push(PostedTask& task) noexcept;
   void wake() noexcept;
   void nudge() noexcept;
   void sync_timer() noexcept;
@@ -118,8 +124,11 @@ struct Reactor::Impl {
 Reactor::Impl::~Impl() {
   closed.store(true);
   // The tasks are destroyed, not run; what their destructors post is refused.
-  Posted* task = posted.exchange(nullptr);
-  while (task != nullptr) destroy(std::exchange(task, task->next));
+  PostedTask* task = posted.exchange(nullptr);
+  while (task != nullptr) {
+    PostedTask* const dropped = std::exchange(task, task->next);
+    dropped->deliver(*dropped, PostedFate::dropped);
+  }
   destroy_poller(poller);
   deallocate(watches, watch_capacity * sizeof(Watch));
 }
@@ -179,7 +188,7 @@ void Reactor::Impl::wake() noexcept {
   if (!woken.exchange(true)) poller->wake();
 }
 
-void Reactor::Impl::push(Posted& task) noexcept {
+void Reactor::Impl::push(PostedTask& task) noexcept {
   task.next = posted.load(std::memory_order_relaxed);
   while (!posted.compare_exchange_weak(task.next, &task, std::memory_order_release, std::memory_order_relaxed)) {
   }
@@ -207,20 +216,18 @@ void Reactor::Impl::sync_timer() noexcept {
 bool Reactor::Impl::run_posted() noexcept {
   // The mark goes before the tasks are taken: who pushes after this wakes again.
   last_turn_woken = woken.exchange(false);
-  Posted* newest = posted.exchange(nullptr, std::memory_order_acq_rel);
-  Posted* in_order = nullptr;
+  PostedTask* newest = posted.exchange(nullptr, std::memory_order_acq_rel);
+  PostedTask* in_order = nullptr;
   while (newest != nullptr) {
-    Posted* const next = std::exchange(newest->next, in_order);
+    PostedTask* const next = std::exchange(newest->next, in_order);
     in_order = newest;
     newest = next;
   }
   const bool any = in_order != nullptr;
   while (in_order != nullptr) {
-    Posted* const task = in_order;
+    PostedTask* const task = in_order;
     in_order = task->next;
-    CallFailure ignored;  // nobody to tell: whoever posts a task that throws has lost its exception
-    static_cast<void>(task->task(ignored));
-    destroy(task);
+    task->deliver(*task, PostedFate::run);
   }
   return any;
 }
@@ -405,10 +412,15 @@ void Reactor::ready(int descriptor, Interest ready) noexcept {
 Status Reactor::post(Callback<void()> task) noexcept {
   if (!task) return Error(Errc::no_memory, "an empty task was posted, or there was no memory for it");
   if (impl_ == nullptr || forked() || impl_->closed.load()) return Error(Errc::closed, "the event loop has ended");
-  auto* made = make<Posted>(std::move(task));
+  auto* made = make<PostedCallback>(std::move(task));
   if (made == nullptr) return Error(Errc::no_memory, "no memory to post a task");
   impl_->push(*made);
   return {};
+}
+
+void Reactor::post(PostedTask& task) noexcept {
+  if (impl_ == nullptr) return task.deliver(task, PostedFate::dropped);
+  impl_->push(task);
 }
 
 void Reactor::wake() noexcept {

@@ -115,7 +115,7 @@ class JsonAgreement {
     log.push_back(value.raw.data() - copy.text().data());
     log.push_back(static_cast<std::ptrdiff_t>(value.raw.size()));
     log.push_back(static_cast<std::ptrdiff_t>(value.kind));
-    log.push_back(value.plain ? 1 : 0);
+    log.push_back(value.may_have_escapes ? 1 : 0);
   }
   static bool ascii(std::string_view text) {
     for (const char c : text) {

@@ -12,7 +12,8 @@
 
 namespace axonpush::inline v0::net {
 
-class Poller;  // a backend; internal
+class Poller;       // a backend; internal
+struct PostedTask;  // internal
 
 // Called when a watched descriptor is ready. May add, modify and remove any descriptor, its own included.
 class Watcher {
@@ -129,6 +130,8 @@ class Reactor {
 
   // From any thread; runs on the loop's thread in the next turn, in order. no_memory, or closed after the end.
   [[nodiscard]] Status post(Callback<void()> task) noexcept;
+  // Internal: a task that brings its own memory, and therefore cannot be refused. Not in the child of a fork.
+  void post(PostedTask& task) noexcept;
   void wake() noexcept;  // any thread
 
   // The instant of this turn; outside a turn, the clock's.

@@ -10,20 +10,21 @@ namespace axonpush::inline v0::net {
 
 class TlsContext {
  public:
-  // Every file is read here. A trust store that ends up empty, or a file that is missing, empty or garbage, makes status()
-  // fail, and then every connection fails: there is no fall-back to a default store.
+  // Every file is read here. A trust store that ends up empty, or a file that is missing, empty or garbage, makes
+  // status() fail, and then every connection fails: there is no fall-back to a default store.
   explicit TlsContext(const TlsOptions& options) noexcept;
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  [[nodiscard]] const Status& status() const noexcept;
+  [[nodiscard]] const Status& status() const noexcept { return status_; }
 
   struct Impl;
   [[nodiscard]] Impl* impl() const noexcept { return impl_; }
 
  private:
   Impl* impl_;
+  Status status_;
 };
 
 }  // namespace axonpush::inline v0::net
