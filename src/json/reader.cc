@@ -24,42 +24,34 @@ void choose_and_walk(const Task& task, Findings& findings) noexcept {
   chosen(task, findings);
 }
 
-Error fault_error(Fault fault, std::size_t offset) noexcept {
-  switch (fault) {
-    case Fault::none:
-      return Error();
-    case Fault::empty:
-      return Error(Errc::json_invalid, "the document is empty").at(offset).by("RFC 8259 2");
-    case Fault::cut_off:
-      return Error(Errc::json_invalid, "the document is cut off").at(offset).by("RFC 8259 2");
-    case Fault::unexpected:
-      return Error(Errc::json_invalid, "a byte that the grammar has no place for").at(offset).by("RFC 8259 2");
-    case Fault::not_object:
-      return Error(Errc::json_invalid, "the document is not an object").at(offset).by("RFC 8259 4");
-    case Fault::trailing:
-      return Error(Errc::json_invalid, "something stands behind the document").at(offset).by("RFC 8259 2");
-    case Fault::control:
-      return Error(Errc::json_invalid, "a control character in a string").at(offset).by("RFC 8259 7");
-    case Fault::escape:
-      return Error(Errc::json_invalid, "an escape that does not exist").at(offset).by("RFC 8259 7");
-    case Fault::surrogate:
-      return Error(Errc::json_invalid, "an unpaired surrogate").at(offset).by("RFC 8259 8.2");
-    case Fault::number:
-      return Error(Errc::json_invalid, "a malformed number").at(offset).by("RFC 8259 6");
-    case Fault::overflow:
-      return Error(Errc::json_invalid, "a number beyond the range of a double").at(offset).by("RFC 8259 6");
-    case Fault::literal:
-      return Error(Errc::json_invalid, "a word that is not true, false or null").at(offset).by("RFC 8259 3");
-    case Fault::utf8:
-      return Error(Errc::json_invalid, "ill-formed UTF-8").at(offset).by("RFC 8259 8.1");
-    case Fault::too_deep:
-      return Error(Errc::json_too_deep, "nested deeper than the limit").at(offset).by("RFC 8259 9");
-    case Fault::too_many:
-      return Error(Errc::json_too_large, "more values than the limit").at(offset).by("RFC 8259 9");
-    case Fault::too_large:
-      return Error(Errc::json_too_large, "more bytes than the limit").at(offset).by("RFC 8259 9");
-  }
-  return Error(Errc::internal, "a fault without a text");
+struct FaultText {
+  Errc code;
+  const char* what;
+  const char* clause;
+};
+constexpr FaultText kFaultTexts[] = {
+    {Errc::none, "", ""},
+    {Errc::json_invalid, "the document is empty", "RFC 8259 2"},
+    {Errc::json_invalid, "the document is cut off", "RFC 8259 2"},
+    {Errc::json_invalid, "a byte that the grammar has no place for", "RFC 8259 2"},
+    {Errc::json_invalid, "the document is not an object", "RFC 8259 4"},
+    {Errc::json_invalid, "something stands behind the document", "RFC 8259 2"},
+    {Errc::json_invalid, "a control character in a string", "RFC 8259 7"},
+    {Errc::json_invalid, "an escape that does not exist", "RFC 8259 7"},
+    {Errc::json_invalid, "an unpaired surrogate", "RFC 8259 8.2"},
+    {Errc::json_invalid, "a malformed number", "RFC 8259 6"},
+    {Errc::json_invalid, "a number beyond the range of a double", "RFC 8259 6"},
+    {Errc::json_invalid, "a word that is not true, false or null", "RFC 8259 3"},
+    {Errc::json_invalid, "ill-formed UTF-8", "RFC 8259 8.1"},
+    {Errc::json_too_deep, "nested deeper than the limit", "RFC 8259 9"},
+    {Errc::json_too_large, "more values than the limit", "RFC 8259 9"},
+    {Errc::json_too_large, "more bytes than the limit", "RFC 8259 9"},
+};
+static_assert(sizeof kFaultTexts / sizeof kFaultTexts[0] == static_cast<std::size_t>(Fault::too_large) + 1);
+
+[[gnu::cold, gnu::noinline]] Error fault_error(Fault fault, std::size_t offset) noexcept {
+  const FaultText& text = kFaultTexts[static_cast<std::size_t>(fault)];
+  return Error(text.code, text.what).at(offset).by(text.clause);
 }
 
 // Only for a document that is known to be ill-formed: the offset of the first byte that makes it so.

@@ -103,12 +103,12 @@ template <class Integer>
 }
 
 // Behind the closing quote of the string that begins at text[at], or the end.
-[[nodiscard]] std::size_t string_end(std::string_view text, std::size_t at, bool& plain) noexcept {
-  plain = true;
+[[nodiscard]] std::size_t string_end(std::string_view text, std::size_t at, bool& escapes) noexcept {
+  escapes = false;
   for (++at; at < text.size(); ++at) {
     if (text[at] == '"') return at + 1;
     if (text[at] != '\\') continue;
-    plain = false;
+    escapes = true;
     ++at;
   }
   return text.size();
@@ -116,11 +116,11 @@ template <class Integer>
 
 [[nodiscard]] std::size_t container_end(std::string_view text, std::size_t at) noexcept {
   std::size_t depth = 0;
-  bool plain = false;
+  bool escapes = false;
   while (at < text.size()) {
     const char c = text[at];
     if (c == '"') {
-      at = string_end(text, at, plain);
+      at = string_end(text, at, escapes);
       continue;
     }
     ++at;
@@ -141,7 +141,7 @@ template <class Integer>
   switch (text[at]) {
     case '"':
       value.kind = Kind::string;
-      end = string_end(text, at, value.plain);
+      end = string_end(text, at, value.may_have_escapes);
       break;
     case '{':
       value.kind = Kind::object;
@@ -170,18 +170,16 @@ template <class Integer>
 
 }  // namespace
 
-bool Value::plain_text(std::string_view& text) const noexcept {
+bool Value::looked_through(std::string_view& text) const noexcept {
   if (kind != Kind::string) return false;
   const std::string_view inner = between_quotes(*this);
-  if (!plain && has_escape(inner)) return false;
+  if (has_escape(inner)) return false;
   text = inner;
   return true;
 }
 
-bool Value::text(MutableBytes scratch, std::string_view& text) const noexcept {
-  if (plain_text(text)) return true;
-  if (kind != Kind::string) return false;
-  return unescape(between_quotes(*this), scratch, text);
+bool Value::unescaped(MutableBytes scratch, std::string_view& text) const noexcept {
+  return kind == Kind::string && unescape(between_quotes(*this), scratch, text);
 }
 
 bool Value::boolean(bool& value) const noexcept {
@@ -230,11 +228,9 @@ bool Cursor::next(Member& member) noexcept {
   if (at >= left_.size()) return false;
   member = Member();
   if (object_) {
-    bool plain = false;
-    const std::size_t end = string_end(left_, at, plain);
+    const std::size_t end = string_end(left_, at, member.key_escaped);
     member.key = left_.substr(at + 1, end - at - 1);
     if (!member.key.empty()) member.key.remove_suffix(1);
-    member.key_escaped = !plain;
     at = skip_spaces(left_, end);
     at = skip_spaces(left_, at + 1);  // the colon
     if (at >= left_.size()) {

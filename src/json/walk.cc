@@ -101,18 +101,12 @@ const std::uint8_t* number_end(const std::uint8_t* at, const std::uint8_t* end, 
   return at;
 }
 
-const std::uint8_t* scalar_end(const std::uint8_t* at, const std::uint8_t* end, Kind& kind,
-                               Findings& findings) noexcept {
+const std::uint8_t* scalar_end(const std::uint8_t* at, const std::uint8_t* end, Findings& findings) noexcept {
   if (at == end) return refuse(findings, Fault::cut_off, end);
-  if (is_digit(*at) || *at == '-') {
-    kind = Kind::number;
-    return number_end(at, end, findings);
-  }
+  if (is_digit(*at) || *at == '-') return number_end(at, end, findings);
   // RFC 8259 3: the literal names must be lowercase.
-  kind = Kind::boolean;
   if (*at == 't') return literal_end(at, end, "true", findings);
   if (*at == 'f') return literal_end(at, end, "false", findings);
-  kind = Kind::null;
   if (*at == 'n') return literal_end(at, end, "null", findings);
   return refuse(findings, Fault::unexpected, at);
 }

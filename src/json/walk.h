@@ -78,13 +78,20 @@ void walk(const Task& task, Findings& findings) noexcept;
   return byte <= ' ' && (kSpaces >> byte & 1) != 0;
 }
 
+[[nodiscard]] inline std::uint32_t load_word(const std::uint8_t* at) noexcept {
+  std::uint32_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+inline constexpr std::uint32_t kTrue = 0x65757274, kNull = 0x6C6C756E, kAlse = 0x65736C61;  // as load_word reads them
+
 // Each gets the first byte of what it judges and answers the byte behind it, or nullptr with the fault told.
 [[nodiscard]] const std::uint8_t* escape_end(const std::uint8_t* at, const std::uint8_t* end,
                                              Findings& findings) noexcept;
 [[nodiscard]] const std::uint8_t* number_end(const std::uint8_t* at, const std::uint8_t* end,
                                              Findings& findings) noexcept;
 // A number, true, false or null; anything else is unexpected.
-[[nodiscard]] const std::uint8_t* scalar_end(const std::uint8_t* at, const std::uint8_t* end, Kind& kind,
+[[nodiscard]] const std::uint8_t* scalar_end(const std::uint8_t* at, const std::uint8_t* end,
                                              Findings& findings) noexcept;
 
 }  // namespace axonpush::inline v0::json

@@ -1,4 +1,5 @@
 // The walk with what every x86-64 processor has.
+#include "json/number.h"
 #include "json/walk.h"
 
 #if defined(__x86_64__)

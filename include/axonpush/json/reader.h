@@ -27,20 +27,30 @@ enum class Kind : std::uint8_t {
 struct Value {
   std::string_view raw;
   Kind kind = Kind::absent;
-  bool plain = false;  // a string known to hold no escape; false says nothing
+  bool may_have_escapes = true;  // the reader says false for a string that holds none
 
   [[nodiscard]] explicit operator bool() const noexcept { return kind != Kind::absent; }
   // A string without escapes, as it is; false otherwise (then `unescape` into scratch).
-  [[nodiscard]] bool plain_text(std::string_view& text) const noexcept;
+  [[nodiscard]] bool plain_text(std::string_view& text) const noexcept {
+    if (may_have_escapes) return looked_through(text);
+    text = {raw.data() + 1, raw.size() - 2};
+    return true;
+  }
   // A string with its escapes undone into `scratch` (raw.size() bytes are enough); false when it is no string or does
   // not fit. `text` views the document where nothing had to be undone, else the scratch.
-  [[nodiscard]] bool text(MutableBytes scratch, std::string_view& text) const noexcept;
+  [[nodiscard]] bool text(MutableBytes scratch, std::string_view& text) const noexcept {
+    return plain_text(text) || unescaped(scratch, text);
+  }
   [[nodiscard]] bool boolean(bool& value) const noexcept;
   // Exact: false for a fraction, an exponent, what does not fit, and -0, whose sign only real() keeps.
   [[nodiscard]] bool integer(std::int64_t& value) const noexcept;
   [[nodiscard]] bool unsigned_integer(std::uint64_t& value) const noexcept;
   // Any number, correctly rounded.
   [[nodiscard]] bool real(double& value) const noexcept;
+
+  // plain_text and text where it is not known that there is no escape.
+  [[nodiscard]] bool looked_through(std::string_view& text) const noexcept;
+  [[nodiscard]] bool unescaped(MutableBytes scratch, std::string_view& text) const noexcept;
 };
 
 struct Member {
