@@ -65,14 +65,32 @@ struct DispatchTable::Hasher {
 
   Hasher(const DispatchTable& table, const char* text, const TopicParts& parts) noexcept {
     std::uint64_t hashes[kTopicParts];
-    for (std::size_t at = 0; at < kTopicParts; ++at) {
-      hashes[at] = hash(text, parts.begin[at], parts.end[at], table.keys_[at], table.multiplier_);
+    // Every part but the prefix is hashed with the slash in front of it, so that none is empty.
+    if (parts.end(0) >= 8) [[likely]] {
+      const auto hash = [&](std::size_t part) {
+        const std::size_t begin = part == 0 ? 0 : parts.border[part];
+        return hash_behind_word(text + begin, parts.end(part) - begin, table.keys_[part], table.multiplier_);
+      };
+      hashes[0] = hash(0);
+      hashes[1] = hash(1);
+      hashes[2] = hash(2);
+      hashes[3] = hash(3);
+      hashes[4] = hash(4);
+      hashes[5] = hash(5);
+    } else {
+      for (std::size_t part = 0; part < kTopicParts; ++part) {
+        const std::size_t begin = part == 0 ? 0 : parts.border[part];
+        hashes[part] = hash_anywhere(text + begin, parts.end(part) - begin, table.keys_[part], table.multiplier_);
+      }
     }
     low[0] = hashes[0];
     low[1] = low[0] + hashes[1];
     low[2] = low[0] + hashes[2];
     low[3] = low[1] + hashes[2];
-    for (std::size_t at = 0; at < 4; ++at) low[at + 4] = low[at] + hashes[3];
+    low[4] = low[0] + hashes[3];
+    low[5] = low[1] + hashes[3];
+    low[6] = low[2] + hashes[3];
+    low[7] = low[3] + hashes[3];
     high[0] = 0;
     high[1] = hashes[4];
     high[2] = hashes[5];
@@ -80,22 +98,34 @@ struct DispatchTable::Hasher {
   }
   [[nodiscard]] std::uint64_t of(std::uint32_t mask) const noexcept { return low[mask & 7] + high[mask >> 3]; }
 
-  static std::uint64_t hash(const char* text, std::size_t begin, std::size_t end, std::uint64_t key,
-                            std::uint64_t multiplier) noexcept {
-    const std::size_t size = end - begin;
-    if (size <= 8) {
-      std::uint64_t word = 0;
-      if (end >= 8) [[likely]] {
-        // The eight bytes that end here; what stands in front of the part is shifted out.
-        if (size != 0) word = load_word(text + end - 8) >> (64 - 8 * size);
-      } else if (size != 0) {
-        std::memcpy(&word, text + begin, size);
-      }
-      return mix(word ^ key, multiplier ^ size);
-    }
+  // `size` times a secret keeps texts of different sizes apart whose overlapping words are alike.
+  static std::uint64_t finish(std::uint64_t first, std::uint64_t last, std::size_t size, std::uint64_t key,
+                              std::uint64_t multiplier) noexcept {
+    return mix(first ^ key, last + size * multiplier);
+  }
+  static std::uint64_t hash_long(const char* text, std::size_t size, std::uint64_t key,
+                                 std::uint64_t multiplier) noexcept {
     std::uint64_t state = key;
-    for (std::size_t at = begin; at + 8 < end; at += 8) state = mix(state ^ load_word(text + at), multiplier);
-    return mix(state ^ load_word(text + end - 8), multiplier ^ size);
+    for (std::size_t at = 0; at + 16 < size; at += 8) state = mix(state ^ load_word(text + at), multiplier);
+    return finish(load_word(text + size - 16), load_word(text + size - 8), size, state, multiplier);
+  }
+  // size >= 1, and the eight bytes in front of the text's end may be read.
+  static std::uint64_t hash_behind_word(const char* text, std::size_t size, std::uint64_t key,
+                                        std::uint64_t multiplier) noexcept {
+    const std::uint64_t last = load_word(text + size - 8);
+    if (size <= 8) return finish(last >> (64 - 8 * size), 0, size, key, multiplier);
+    if (size > 16) [[unlikely]] {
+      return hash_long(text, size, key, multiplier);
+    }
+    return finish(load_word(text), last, size, key, multiplier);
+  }
+  // The same value for a text with nothing in front of it.
+  static std::uint64_t hash_anywhere(const char* text, std::size_t size, std::uint64_t key,
+                                     std::uint64_t multiplier) noexcept {
+    if (size > 8) return hash_behind_word(text, size, key, multiplier);
+    std::uint64_t word = 0;
+    if (size != 0) std::memcpy(&word, text, size);
+    return finish(word, 0, size, key, multiplier);
   }
 };
 
@@ -124,9 +154,9 @@ DispatchTable::~DispatchTable() {
 bool DispatchTable::confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept {
   for (std::size_t at = 0; at < filter.run_count; ++at) {
     const Run& run = filter.runs[at];
-    const std::uint32_t begin = parts.begin[run.first];
-    if (parts.end[run.last] - begin != run.size) return false;
-    if (run.size != 0 && std::memcmp(topic + begin, filter.text + run.offset, run.size) != 0) return false;
+    const std::uint32_t begin = parts.begin(run.first);
+    if (parts.end(run.last) - begin != run.size) return false;
+    if (std::memcmp(topic + begin, filter.text + run.offset, run.size) != 0) return false;
   }
   return true;
 }
@@ -135,19 +165,38 @@ std::uint32_t DispatchTable::find_hashed(std::string_view topic, std::uint32_t* 
   TopicParts parts;
   if (masks_ == 0 || !split_parts(topic, parts)) return 0;
   const Hasher hasher(*this, topic.data(), parts);
-  std::uint32_t count = 0;
-  for (std::uint32_t left = masks_; left != 0; left &= left - 1) {
+  // First every look-up, then the comparisons: nothing is called in the first loop, and it stays in registers.
+  struct Candidate {
+    std::size_t at;
+    std::uint64_t hash;
+    std::uint32_t mask;
+  } candidates[kMasks];
+  std::size_t candidate_count = 0;
+  const Bucket* const buckets = buckets_;
+  const std::size_t bucket_mask = bucket_mask_;
+  std::uint32_t left = masks_;
+  do {
     const auto mask = static_cast<std::uint32_t>(std::countr_zero(left));
+    left &= left - 1;
     const std::uint64_t hash = hasher.of(mask);
-    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    std::size_t at = hash & bucket_mask;
     // The table is never full, so an empty bucket ends every search.
-    for (std::size_t at = hash & bucket_mask_;; at = (at + 1) & bucket_mask_) {
-      const Bucket bucket = buckets_[at];
-      if (bucket.filter == 0) break;
-      if (bucket.tag != tag) continue;
-      const Filter& filter = filters_[bucket.filter - 1];
-      if (filter.mask == mask && confirm(filter, topic.data(), parts)) {
-        found[count++] = bucket.filter - 1;
+    for (Bucket bucket = buckets[at]; bucket != 0; bucket = buckets[at]) {
+      if (tag_of(bucket) == tag_of(hash)) {
+        candidates[candidate_count++] = {at, hash, mask};
+        break;
+      }
+      at = (at + 1) & bucket_mask;
+    }
+  } while (left != 0);
+  std::uint32_t count = 0;
+  for (std::size_t candidate = 0; candidate < candidate_count; ++candidate) {
+    const auto& [first, hash, mask] = candidates[candidate];
+    for (std::size_t at = first; buckets[at] != 0; at = (at + 1) & bucket_mask) {
+      if (tag_of(buckets[at]) != tag_of(hash)) continue;
+      const std::uint32_t index = filter_of(buckets[at]);
+      if (filters_[index].mask == mask && confirm(filters_[index], topic.data(), parts)) {
+        found[count++] = index;
         break;
       }
     }
@@ -190,12 +239,12 @@ void DispatchTable::judge_shape(std::string_view topic_filter, Filter& filter) c
     if (at != 0) filter.mask = static_cast<std::uint8_t>(filter.mask | 1U << (at - 1U));
     if (!open) {
       AXONPUSH_ASSERT(filter.run_count < kRunsMax);
-      filter.runs[filter.run_count++] = {static_cast<std::uint16_t>(parts.begin[at]), 0, at, at};
+      filter.runs[filter.run_count++] = {static_cast<std::uint16_t>(parts.begin(at)), 0, at, at};
       open = true;
     }
     Run& run = filter.runs[filter.run_count - 1];
     run.last = at;
-    run.size = static_cast<std::uint16_t>(parts.end[at] - run.offset);
+    run.size = static_cast<std::uint16_t>(parts.end(at) - run.offset);
   }
   filter.hash = Hasher(*this, topic_filter.data(), parts).of(filter.mask);
   filter.hashed = true;
@@ -212,9 +261,8 @@ std::uint32_t DispatchTable::find_exact(std::string_view topic_filter, const Fil
     return kNone;
   }
   if (buckets_ == nullptr) return kNone;
-  const auto tag = static_cast<std::uint32_t>(shape.hash >> 32);
-  for (std::size_t at = shape.hash & bucket_mask_; buckets_[at].filter != 0; at = (at + 1) & bucket_mask_) {
-    if (buckets_[at].tag == tag && same(buckets_[at].filter - 1)) return buckets_[at].filter - 1;
+  for (std::size_t at = shape.hash & bucket_mask_; buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
+    if (tag_of(buckets_[at]) == tag_of(shape.hash) && same(filter_of(buckets_[at]))) return filter_of(buckets_[at]);
   }
   return kNone;
 }
@@ -222,8 +270,8 @@ std::uint32_t DispatchTable::find_exact(std::string_view topic_filter, const Fil
 void DispatchTable::place(std::uint32_t index) noexcept {
   const std::uint64_t hash = filters_[index].hash;
   std::size_t at = hash & bucket_mask_;
-  while (buckets_[at].filter != 0) at = (at + 1) & bucket_mask_;
-  buckets_[at] = {static_cast<std::uint32_t>(hash >> 32), index + 1};
+  while (buckets_[at] != 0) at = (at + 1) & bucket_mask_;
+  buckets_[at] = bucket_of(hash, index);
 }
 
 // At most half of the buckets are in use, so that a search is short whether it finds or not.
@@ -233,12 +281,12 @@ bool DispatchTable::reserve_bucket() noexcept {
   const std::size_t wanted = room == 0 ? kBucketsMin : room * 2;
   auto* fresh = static_cast<Bucket*>(allocate(wanted * sizeof(Bucket)));
   if (fresh == nullptr) return false;
-  for (std::size_t at = 0; at < wanted; ++at) fresh[at] = {};
+  for (std::size_t at = 0; at < wanted; ++at) fresh[at] = 0;
   Bucket* const old = buckets_;
   buckets_ = fresh;
   bucket_mask_ = wanted - 1;
   for (std::size_t at = 0; at < room; ++at) {
-    if (old[at].filter != 0) place(old[at].filter - 1);
+    if (old[at] != 0) place(filter_of(old[at]));
   }
   if (old != nullptr) deallocate(old, room * sizeof(Bucket));
   return true;
@@ -333,15 +381,15 @@ Result<DispatchHandle> DispatchTable::add(std::string_view topic_filter, std::ui
 // Linear probing without tombstones: what stands behind the hole and may not stay there moves into it.
 void DispatchTable::unplace(std::uint32_t index) noexcept {
   std::size_t hole = filters_[index].hash & bucket_mask_;
-  while (buckets_[hole].filter != index + 1) hole = (hole + 1) & bucket_mask_;
-  for (std::size_t at = (hole + 1) & bucket_mask_; buckets_[at].filter != 0; at = (at + 1) & bucket_mask_) {
-    const std::size_t home = filters_[buckets_[at].filter - 1].hash & bucket_mask_;
+  while (filter_of(buckets_[hole]) != index) hole = (hole + 1) & bucket_mask_;
+  for (std::size_t at = (hole + 1) & bucket_mask_; buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
+    const std::size_t home = filters_[filter_of(buckets_[at])].hash & bucket_mask_;
     // Its search begins at home; it may move only when the hole lies between home and here.
     if (((at - home) & bucket_mask_) < ((at - hole) & bucket_mask_)) continue;
     buckets_[hole] = buckets_[at];
     hole = at;
   }
-  buckets_[hole] = {};
+  buckets_[hole] = 0;
 }
 
 void DispatchTable::drop_filter(std::uint32_t index) noexcept {

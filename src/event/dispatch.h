@@ -103,11 +103,17 @@ class DispatchTable {
     std::uint32_t removed_next = kNone;
     bool removed = false;  // waits in the list of removed_ for the last Matches to go
   };
-  // tag: the upper half of the hash; filter: index plus one, 0: empty.
-  struct Bucket {
-    std::uint32_t tag = 0;
-    std::uint32_t filter = 0;
-  };
+  // The upper half of the hash, and the filter's index plus one; 0: empty.
+  using Bucket = std::uint64_t;
+  [[nodiscard]] static constexpr std::uint32_t tag_of(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
+  [[nodiscard]] static constexpr std::uint32_t filter_of(Bucket bucket) noexcept {
+    return static_cast<std::uint32_t>(bucket) - 1;
+  }
+  [[nodiscard]] static constexpr Bucket bucket_of(std::uint64_t hash, std::uint32_t filter) noexcept {
+    return std::uint64_t{tag_of(hash)} << 32 | (filter + 1);
+  }
   struct Hasher;
 
   [[nodiscard]] std::uint32_t find_hashed(std::string_view topic, std::uint32_t* found) const noexcept;

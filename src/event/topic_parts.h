@@ -13,11 +13,16 @@ namespace axonpush::inline v0 {
 
 inline constexpr std::size_t kTopicParts = 6;
 
+// border[i] is where the slash in front of part i stands; the prefix has one in front of the topic, and the last part
+// ends at one behind it. So part i is what lies between border[i] and border[i + 1].
 struct TopicParts {
-  std::uint32_t begin[kTopicParts];
-  std::uint32_t end[kTopicParts];
+  std::uint32_t border[kTopicParts + 1];
+
+  // The first border is UINT32_MAX, and the sum wraps to 0.
+  [[nodiscard]] std::uint32_t begin(std::size_t part) const noexcept { return border[part] + 1; }
+  [[nodiscard]] std::uint32_t end(std::size_t part) const noexcept { return border[part + 1]; }
   [[nodiscard]] std::string_view of(std::string_view topic, std::size_t part) const noexcept {
-    return topic.substr(begin[part], end[part] - begin[part]);
+    return topic.substr(begin(part), end(part) - begin(part));
   }
 };
 
@@ -25,16 +30,13 @@ struct TopicParts {
 [[nodiscard]] inline bool split_parts_scalar(std::string_view topic, TopicParts& parts) noexcept {
   if (topic.size() >= UINT32_MAX) return false;
   std::size_t end = topic.size();
+  parts.border[0] = UINT32_MAX;
+  parts.border[kTopicParts] = static_cast<std::uint32_t>(end);
   for (std::size_t part = kTopicParts - 1; part != 0; --part) {
-    std::size_t at = end;
-    while (at != 0 && topic[at - 1] != '/') --at;
-    if (at == 0) return false;
-    parts.begin[part] = static_cast<std::uint32_t>(at);
-    parts.end[part] = static_cast<std::uint32_t>(end);
-    end = at - 1;
+    while (end != 0 && topic[end - 1] != '/') --end;
+    if (end == 0) return false;
+    parts.border[part] = static_cast<std::uint32_t>(--end);
   }
-  parts.begin[0] = 0;
-  parts.end[0] = static_cast<std::uint32_t>(end);
   return true;
 }
 
@@ -72,21 +74,18 @@ inline std::uint64_t slashes_at_end(std::string_view topic) noexcept {
 [[nodiscard]] inline bool split_parts(std::string_view topic, TopicParts& parts) noexcept {
   if (topic.size() >= UINT32_MAX) return false;
   std::uint64_t bits = detail::slashes_at_end(topic);
-  auto end = static_cast<std::uint32_t>(topic.size());
-  const std::uint32_t beyond = end - 64;  // of bit 0; wraps for a short topic, and the sums below wrap back
+  parts.border[0] = UINT32_MAX;
+  parts.border[kTopicParts] = static_cast<std::uint32_t>(topic.size());
+  const std::uint32_t beyond =
+      parts.border[kTopicParts] - 64;  // of bit 0; wraps for a short topic, and the sums wrap back
   for (std::size_t part = kTopicParts - 1; part != 0; --part) {
     if (bits == 0) [[unlikely]] {
       return topic.size() > 64 && split_parts_scalar(topic, parts);
     }
-    const auto bit = static_cast<std::uint32_t>(63 - std::countl_zero(bits));
-    bits ^= std::uint64_t{1} << bit;
-    const std::uint32_t at = beyond + bit;
-    parts.begin[part] = at + 1;
-    parts.end[part] = end;
-    end = at;
+    const auto bit = static_cast<std::uint32_t>(std::countl_zero(bits)) ^ 63U;
+    bits &= ~(std::uint64_t{1} << bit);
+    parts.border[part] = beyond + bit;
   }
-  parts.begin[0] = 0;
-  parts.end[0] = end;
   return true;
 }
 
