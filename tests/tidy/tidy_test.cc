@@ -1,4 +1,5 @@
-// The rules of the house that a program can check, checked on the tree and on the archives. Each failure says the reason.
+// The rules of the house that a program can check, checked on the tree and on the archives. Each failure says the
+// reason.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,10 +68,12 @@ std::string run(const std::string& command) {
   return output;
 }
 
-// --- Top level and texts -------------------------------------------------------------------------------------------------------
+// --- Top level and texts
+// -------------------------------------------------------------------------------------------------------
 
 TEST(Tidy, TheTopLevelIsTheCustomers) {
-  static const std::set<std::string> kAllowed = {"CMakeLists.txt", "include", "src", "tests", "bench", "fuzz", "README.md"};
+  static const std::set<std::string> kAllowed = {"CMakeLists.txt", "include", "src",      "tests",
+                                                 "bench",          "fuzz",    "README.md"};
   for (const auto& entry : fs::directory_iterator(kRoot)) {
     const std::string name = entry.path().filename().string();
     if (name[0] == '.' || name.rfind("build", 0) == 0) continue;
@@ -109,13 +112,14 @@ TEST(Tidy, LinesFitAndFilesAreOneIdea) {
   }
 }
 
-// --- Layers (DESIGN: who may include whom) ------------------------------------------------------------------------------------
+// --- Layers (DESIGN: who may include whom)
+// ------------------------------------------------------------------------------------
 
 std::string layer_of(const std::string& path) {
   static const std::map<std::string, std::string> kTopHeaders = {
-      {"limits.h", "base"},  {"event.h", "event"},     {"topic.h", "event"},  {"credentials.h", "event"},
-      {"payload.h", "event"}, {"refresh.h", "client"}, {"client.h", "client"}, {"options.h", "client"},
-      {"stats.h", "client"}, {"trace.h", "client"},    {"axonpush.h", "facade"}, {"co.h", "facade"},
+      {"limits.h", "base"},   {"event.h", "event"},    {"topic.h", "event"},     {"credentials.h", "event"},
+      {"payload.h", "event"}, {"refresh.h", "client"}, {"client.h", "client"},   {"options.h", "client"},
+      {"stats.h", "client"},  {"trace.h", "client"},   {"axonpush.h", "facade"}, {"co.h", "facade"},
       {"chrono.h", "base"}};
   const std::string rest = path.substr(path.find('/') + 1);
   const std::size_t slash = rest.find('/');
@@ -148,8 +152,9 @@ TEST(Tidy, LayersIncludeOnlyWhatLiesBelow) {
   for (const char* folder : {"include/axonpush", "src"}) {
     for (const SourceFile& file : files_below(folder)) {
       if (file.path.rfind("src/packaging", 0) == 0) continue;
-      const std::string own_path =
-          file.path.rfind("src/", 0) == 0 ? file.path : "include/" + file.path.substr(std::string("include/axonpush/").size());
+      const std::string own_path = file.path.rfind("src/", 0) == 0
+                                       ? file.path
+                                       : "include/" + file.path.substr(std::string("include/axonpush/").size());
       const std::string own = layer_of(own_path);
       ASSERT_EQ(allowed_layers().count(own), 1U) << file.path << " lies in no layer";
       if (kBinding.count(file.path) != 0) continue;
@@ -168,7 +173,8 @@ TEST(Tidy, LayersIncludeOnlyWhatLiesBelow) {
 
 TEST(Tidy, OpensslAndTheSystemStandInTheirPlaces) {
   static const std::regex kOpenssl("#include <openssl/");
-  static const std::regex kSystem("#include <(sys/|unistd\\.h|netdb\\.h|poll\\.h|fcntl\\.h|arpa/|netinet/|pthread\\.h|signal\\.h)");
+  static const std::regex kSystem(
+      "#include <(sys/|unistd\\.h|netdb\\.h|poll\\.h|fcntl\\.h|arpa/|netinet/|pthread\\.h|signal\\.h)");
   for (const char* folder : {"include/axonpush", "src"}) {
     for (const SourceFile& file : files_below(folder)) {
       const bool net = file.path.rfind("src/net/", 0) == 0 || file.path.rfind("src/testing/", 0) == 0;
@@ -178,7 +184,8 @@ TEST(Tidy, OpensslAndTheSystemStandInTheirPlaces) {
           EXPECT_FALSE(std::regex_search(line, kSystem)) << file.path << ": " << line;
         }
         if (!net) {
-          EXPECT_FALSE(std::regex_search(line, kOpenssl)) << file.path << ": OpenSSL is the business of net and testing";
+          EXPECT_FALSE(std::regex_search(line, kOpenssl))
+              << file.path << ": OpenSSL is the business of net and testing";
         }
       }
     }
@@ -211,7 +218,8 @@ TEST(Tidy, NothingAllocatesBehindBaseAlloc) {
   }
 }
 
-// --- Public headers ---------------------------------------------------------------------------------------------------------------
+// --- Public headers
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST(Tidy, PublicHeadersStandAloneAndCostLittle) {
   static const std::set<std::string> kFree = {"axonpush/co.h", "axonpush/chrono.h"};
@@ -220,7 +228,8 @@ TEST(Tidy, PublicHeadersStandAloneAndCostLittle) {
     const std::string header = fs::relative(entry.path(), kRoot / "include").string();
     const std::string compiler = std::string(AXONPUSH_CXX) + " -std=c++20 -I" + (kRoot / "include").string();
     const std::string source = "echo '#include <" + header + ">' | " + compiler;
-    EXPECT_EQ(run(source + " -fsyntax-only -Wall -Wextra -Werror -x c++ - 2>&1"), "") << header << " does not stand alone";
+    EXPECT_EQ(run(source + " -fsyntax-only -Wall -Wextra -Werror -x c++ - 2>&1"), "")
+        << header << " does not stand alone";
     if (kFree.count(header) != 0) continue;
     const std::string text = run(source + " -E -x c++ - 2>/dev/null");
     const auto lines = std::count(text.begin(), text.end(), '\n');
@@ -233,19 +242,23 @@ TEST(Tidy, PublicHeadersStandAloneAndCostLittle) {
     EXPECT_GT(lines, 100) << header << ": the preprocessor said nothing";
     for (const char* banned : {"functional", "chrono", "memory", "vector", "iostream", "atomic"}) {
       for (const std::string& line : read_lines(entry.path())) {
-        EXPECT_EQ(line.find(std::string("#include <") + banned + ">"), std::string::npos) << header << " includes " << banned;
+        EXPECT_EQ(line.find(std::string("#include <") + banned + ">"), std::string::npos)
+            << header << " includes " << banned;
       }
     }
     if (codec) {
-      for (const std::string& line : read_lines(entry.path())) EXPECT_EQ(line.find("#include <string>"), std::string::npos);
+      for (const std::string& line : read_lines(entry.path()))
+        EXPECT_EQ(line.find("#include <string>"), std::string::npos);
     }
   }
 }
 
-// --- Archives -----------------------------------------------------------------------------------------------------------------------
+// --- Archives
+// -----------------------------------------------------------------------------------------------------------------------
 
 const std::vector<std::string>& archives() {
-  static const std::vector<std::string> kArchives = {AXONPUSH_CODEC_ARCHIVE, AXONPUSH_CLIENT_ARCHIVE, AXONPUSH_NET_ARCHIVE};
+  static const std::vector<std::string> kArchives = {AXONPUSH_CODEC_ARCHIVE, AXONPUSH_CLIENT_ARCHIVE,
+                                                     AXONPUSH_NET_ARCHIVE};
   return kArchives;
 }
 
@@ -257,6 +270,8 @@ TEST(Tidy, EverySymbolLivesInTheVersionedNamespace) {
       static const std::regex kSymbol("^[0-9a-f]+ ([TDBRV]) (.*)$");
       std::smatch match;
       if (!std::regex_search(line, match, kSymbol)) continue;
+      // The compiler's own reference to its personality routine, one in each object with clean-ups.
+      if (match[2].str() == "DW.ref.__gxx_personality_v0") continue;
       ++seen;
       EXPECT_NE(match[2].str().find("axonpush::v0::"), std::string::npos) << archive << ": " << line;
     }
@@ -275,9 +290,9 @@ TEST(Tidy, NothingRunsBeforeMain) {
 
 // FAULTS 2.1: the client asks the world for nothing.
 TEST(Tidy, TheClientHasNoClockNoSocketAndNoRandomness) {
-  static const std::set<std::string> kBanned = {"clock_gettime", "time",  "gettimeofday", "rand",       "random", "getrandom",
-                                                "poll",          "recv",  "send",         "epoll_wait", "malloc", "getenv",
-                                                "epoll_ctl",     "calloc", "realloc",     "socket"};
+  static const std::set<std::string> kBanned = {
+      "clock_gettime", "time",       "gettimeofday", "rand",   "random",    "getrandom", "poll",    "recv",
+      "send",          "epoll_wait", "malloc",       "getenv", "epoll_ctl", "calloc",    "realloc", "socket"};
   for (const std::string& archive : {archives()[0], archives()[1]}) {
     std::istringstream symbols(run("nm -u " + archive + " 2>/dev/null"));
     for (std::string line; std::getline(symbols, line);) {
@@ -296,7 +311,8 @@ TEST(Tidy, ThereIsNoWayToTurnVerificationOff) {  // X-17
   }
 }
 
-// --- Citations -------------------------------------------------------------------------------------------------------------------------
+// --- Citations
+// -------------------------------------------------------------------------------------------------------------------------
 
 // What the code cites and no test does, and the other way round: printed, for whoever looks for a gap.
 TEST(Tidy, CitationsAreListed) {
