@@ -58,7 +58,7 @@ class Harness {
   }
 
  private:
-  // --- Bytes ---------------------------------------------------------------------------------------------------------
+  // --- Bytes
   std::uint8_t byte() { return at_ == end_ ? std::uint8_t{0} : *at_++; }
   std::uint16_t word() { return static_cast<std::uint16_t>(byte() << 8U | byte()); }
   std::string_view topic() { return kTopics[byte() % kTopics.size()]; }
@@ -86,7 +86,7 @@ class Harness {
     return terms;
   }
 
-  // --- Steps ---------------------------------------------------------------------------------------------------------
+  // --- Steps
   void step(std::uint8_t choice) {
     switch (choice % 16) {
       case 0:
@@ -189,7 +189,7 @@ class Harness {
     operations_.erase(operation);
   }
 
-  // --- Packets of the server -----------------------------------------------------------------------------------------
+  // --- Packets of the server
   const Packet& start(PacketType type) {
     packet_ = Packet{};
     packet_.type = type;
@@ -284,7 +284,7 @@ class Harness {
     hear(packet_);
   }
 
-  // --- What the session makes of them --------------------------------------------------------------------------------
+  // --- What the session makes of them
   void hear(const Packet& packet) {
     session_.on_received(now_);
     const Verdict verdict = session_.on_packet(packet, now_);
@@ -383,7 +383,7 @@ class Harness {
     inbound_counted_.erase(packet_id);
   }
 
-  // --- The client's side ---------------------------------------------------------------------------------------------
+  // --- The client's side
   void acknowledge() {
     const std::uint8_t bits = byte();
     const std::uint16_t id = (bits & 1U) != 0 && !owed_.empty() ? owed_.begin()->first : some_id();
@@ -512,7 +512,7 @@ class Harness {
     close();
   }
 
-  // --- What always holds ---------------------------------------------------------------------------------------------
+  // --- What always holds
   void check() {
     if (!accepted_ && session_.connected()) require(false);
     std::size_t publishes = 0;

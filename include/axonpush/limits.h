@@ -8,22 +8,21 @@
 
 namespace axonpush::inline v0::limits {
 
-// --- Text of a peer -------------------------------------------------------------------------------------------------
+// --- Text of a peer
 // A Reason String or an envelope's message as kept on an Error; escaped, then cut. More would only fill a log.
 inline constexpr std::size_t kServerTextBytes = 256;
 
 // --- URL (RFC 3986, RFC 1035 2.3.4)
-// -----------------------------------------------------------------------------------
 inline constexpr std::size_t kUrlBytes = 8 * 1024;  // presigned queries reach about 2 KiB
 inline constexpr std::size_t kHostBytes = 253;      // RFC 1035 2.3.4: 255 octets on the wire
 inline constexpr std::size_t kHostLabelBytes = 63;  // RFC 1035 2.3.4
 
-// --- Configuration bound for headers ---------------------------------------------------------------------------------
+// --- Configuration bound for headers
 inline constexpr std::size_t kApiKeyBytes = 4 * 1024;
 inline constexpr std::size_t kHeaderOptionBytes = 256;  // tenant_id, environment, trace headers
 inline constexpr std::size_t kAuthTokenBytes = 65'535;  // MQTT 5 1.5.4: it becomes the User Name
 
-// --- HTTP/1.1 response (RFC 9110 5.4: a client may limit) ------------------------------------------------------------
+// --- HTTP/1.1 response (RFC 9110 5.4: a client may limit)
 inline constexpr std::size_t kHttpStatusLineBytes = 8 * 1024;
 inline constexpr std::size_t kHttpHeaderLineBytes = 8 * 1024;
 inline constexpr std::size_t kHttpHeadBytes = 32 * 1024;
@@ -37,7 +36,6 @@ inline constexpr std::size_t kHttpChunkOverheadFactor = 4;  // RFC 9112 7.1.1: c
 inline constexpr std::size_t kHttpRequestHeadBytes = 16 * 1024;
 
 // --- WebSocket (RFC 6455 10.4: an implementation should limit)
-// --------------------------------------------------------
 inline constexpr std::size_t kWsHandshakeBytes = 16 * 1024;
 inline constexpr std::size_t kWsErrorBodyBytes = 4 * 1024;
 inline constexpr std::uint64_t kWsFramePayloadBytes = 16 * 1024 * 1024;  // streamed, nothing is reserved for it
@@ -48,7 +46,6 @@ inline constexpr std::size_t kWsControlPayloadBytes = 125;  // RFC 6455 5.5
 inline constexpr std::size_t kWsHeaderBytes = 14;           // RFC 6455 5.2: 2 + 8 + 4
 
 // --- MQTT 5
-// -----------------------------------------------------------------------------------------------------------
 inline constexpr std::uint32_t kMqttPacketBytes = 256 * 1024;       // announced as Maximum Packet Size; an option
 inline constexpr std::uint32_t kMqttRemainingLength = 268'435'455;  // MQTT 5 1.5.5
 inline constexpr std::size_t kMqttFixedHeaderBytes = 5;
@@ -66,7 +63,6 @@ inline constexpr std::size_t kPublishPayloadBytes = 128 * 1024;  // AWS IoT Core
 inline constexpr std::size_t kFiltersPerSubscribe = 8;           // AWS IoT Core
 
 // --- JSON (RFC 8259 9: an implementation may limit)
-// --------------------------------------------------------------------
 inline constexpr std::size_t kJsonBytes = 256 * 1024;
 inline constexpr std::size_t kJsonDepth = 64;
 inline constexpr std::size_t kJsonNodes = 50'000;
@@ -75,7 +71,6 @@ inline constexpr std::size_t kCredentialsBytes = 64 * 1024;
 inline constexpr std::size_t kCredentialsNodes = 10'000;
 
 // --- Client
-// -----------------------------------------------------------------------------------------------------------
 inline constexpr std::size_t kSubscriptionsMax = 50;  // AWS IoT Core; an option up to kSubscriptionsCeiling
 inline constexpr std::size_t kSubscriptionsCeiling = 1'000;
 inline constexpr std::size_t kCallbacksPerFilter = 1'000;
@@ -87,7 +82,6 @@ inline constexpr std::size_t kDnsAddresses = 16;
 inline constexpr std::size_t kTlsSessions = 4;
 
 // --- Time (each an option unless it says otherwise)
-// --------------------------------------------------------------------
 inline constexpr Duration kHttpAttemptTimeout = seconds(30);
 inline constexpr Duration kHttpHeadTimeout = seconds(10);
 inline constexpr Duration kFetchTimeout = seconds(60);       // all attempts of one fetch

@@ -170,8 +170,8 @@ constexpr Duration ladder_wait(const Settings& settings, std::uint8_t failures, 
 
 // CONTRACT 6: U(0, 1 s) first, then U(0, min(60 s, 1 s * 2^k)), never under 5 s from k = 3 on.
 constexpr Duration reconnect_wait(std::uint8_t k, std::uint32_t random) noexcept {
-  const Duration span =
-      k >= 6 ? limits::kReconnectMax : shorter_of(limits::kReconnectMax, limits::kReconnectBase * (std::int64_t{1} << k));
+  const Duration span = k >= 6 ? limits::kReconnectMax
+                               : shorter_of(limits::kReconnectMax, limits::kReconnectBase * (std::int64_t{1} << k));
   const Duration wait = scaled(span, random);
   return k >= 3 ? longer_of(wait, seconds(5)) : wait;
 }

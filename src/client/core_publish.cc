@@ -216,7 +216,6 @@ void ClientCore::request_flush() noexcept {
 }
 
 // --- The queue
-// --------------------------------------------------------------------------------------------------------------
 
 // CONTRACT 6.5: with ordered_swap the new connection waits for the old one's PUBACKs. And a connection whose session
 // the candidate is taking over is as good as gone.
@@ -316,7 +315,6 @@ void ClientCore::take_back(std::uint8_t connection) noexcept {
 }
 
 // --- Completions
-// ------------------------------------------------------------------------------------------------------------
 
 void ClientCore::complete(std::uint32_t token, const Result<Published>& outcome) noexcept {
   if (outcome.ok()) {

@@ -37,7 +37,6 @@ TopicDefaults ClientCore::topic_defaults() const noexcept {
 }
 
 // --- The calls
-// ------------------------------------------------------------------------------------------------------------
 
 std::uint32_t ClientCore::find_filter(std::string_view topic_filter) const noexcept {
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
@@ -195,7 +194,6 @@ Status ClientCore::off_event(std::uint64_t session, EventHandler handler) noexce
 }
 
 // --- Listeners
-// ------------------------------------------------------------------------------------------------------------
 
 // From here on its callback does not start. The slot is freed once no dispatch can hold it any more.
 void ClientCore::remove_listener(std::uint32_t index) noexcept {
@@ -262,7 +260,6 @@ void ClientCore::tell_unsubscribed(std::uint32_t filter, const Status& status) n
 }
 
 // --- Reconciling
-// ------------------------------------------------------------------------------------------------------------
 
 // What is wanted against what each connection has: the difference goes out, at most 8 filters a packet (CONTRACT 7).
 // Whatever was undone within a turn never shows: the last intent wins (T-10).

@@ -149,7 +149,6 @@ DispatchTable::~DispatchTable() {
 }
 
 // --- Matching
-// ---------------------------------------------------------------------------------------------------------
 
 bool DispatchTable::confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept {
   for (std::size_t at = 0; at < filter.run_count; ++at) {
@@ -222,7 +221,6 @@ bool DispatchTable::Matches::refill() noexcept {
 }
 
 // --- Adding
-// -----------------------------------------------------------------------------------------------------------
 
 void DispatchTable::judge_shape(std::string_view topic_filter, Filter& filter) const noexcept {
   filter.size = static_cast<std::uint32_t>(topic_filter.size());
@@ -376,7 +374,6 @@ Result<DispatchHandle> DispatchTable::add(std::string_view topic_filter, std::ui
 }
 
 // --- Removing
-// ---------------------------------------------------------------------------------------------------------
 
 // Linear probing without tombstones: what stands behind the hole and may not stay there moves into it.
 void DispatchTable::unplace(std::uint32_t index) noexcept {

@@ -146,7 +146,6 @@ Result<Subscription> subscribe_on(FacadeCore* core, std::uint64_t session, const
 }  // namespace
 
 // --- RealtimeClient
-// ---------------------------------------------------------------------------------------------------------
 
 RealtimeClient::RealtimeClient(FacadeCore* core, std::uint64_t session) noexcept : core_(core), session_(session) {
   if (core_ != nullptr) core_->retain();
@@ -262,7 +261,6 @@ bool RealtimeClient::latency(LatencyStats& into) const noexcept {
 }
 
 // --- AxonPush
-// -----------------------------------------------------------------------------------------------------------------
 
 AxonPush::AxonPush(ClientOptions options) noexcept { core_ = FacadeCore::create(std::move(options), error_); }
 

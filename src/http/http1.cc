@@ -74,7 +74,6 @@ std::string_view RequestHead::find(std::string_view name) const noexcept { retur
 std::size_t RequestHead::count(std::string_view name) const noexcept { return detail::count_headers(headers, name); }
 
 // --- Responses
-// --------------------------------------------------------------------------------------------------------
 
 void ResponseDecoder::assign(const ResponseDecoder& other) noexcept {
   context_ = other.context_;
@@ -219,7 +218,6 @@ Step ResponseDecoder::finish(End end) noexcept {
 }
 
 // --- Requests
-// ---------------------------------------------------------------------------------------------------------
 
 void RequestDecoder::assign(const RequestDecoder& other) noexcept {
   context_ = other.context_;

@@ -93,7 +93,6 @@ template <class Integer>
 }
 
 // --- Walking validated text: brackets are known to match, so only their number and the strings matter
-// -------------------
 
 [[nodiscard]] bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 

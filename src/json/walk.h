@@ -68,7 +68,6 @@ void walk(const Task& task, Findings& findings) noexcept;
 #endif
 
 // --- The parts that are the same for all, away from the fast path
-// -------------------------------------------------------
 
 [[nodiscard]] constexpr bool is_digit(std::uint8_t byte) noexcept { return byte >= '0' && byte <= '9'; }
 

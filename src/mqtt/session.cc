@@ -53,7 +53,7 @@ Error error_of_disconnect(const Notice& notice) noexcept {
                          notice.properties);
 }
 
-// --- The connection -------------------------------------------------------------------------------------------------
+// --- The connection
 
 Session::Session(const ClientTerms& terms) noexcept { set_terms(terms); }
 
@@ -126,7 +126,7 @@ void Session::on_disconnecting() noexcept {
   if (phase_ == Phase::connected) phase_ = Phase::leaving;
 }
 
-// --- What the server sends ------------------------------------------------------------------------------------------
+// --- What the server sends
 
 Verdict Session::fail(const Violation& violation) noexcept {
   phase_ = Phase::over;
@@ -198,7 +198,7 @@ Verdict Session::dispatch(const Packet& packet, Instant now) noexcept {
   return fail(detail::kWrongSender);
 }
 
-// --- CONNACK, DISCONNECT, PINGRESP ----------------------------------------------------------------------------------
+// --- CONNACK, DISCONNECT, PINGRESP
 
 const Violation* Session::wrong_connack(const Connack& connack) const noexcept {
   if (failed(connack.reason_code)) return connack.session_present ? &detail::kPresentWhenRefused : nullptr;
@@ -282,7 +282,7 @@ Verdict Session::on_pingresp() noexcept {
   return verdict;
 }
 
-// --- PUBLISH --------------------------------------------------------------------------------------------------------
+// --- PUBLISH
 
 // One named result on every path, so that it is built in place: this runs for each event.
 Verdict Session::on_publish(const Publish& publish) noexcept {
@@ -403,7 +403,7 @@ Session::Answer Session::acknowledge(std::uint16_t packet_id, ReasonCode reason)
   return Answer::pubrec;
 }
 
-// --- Answers to what we sent ----------------------------------------------------------------------------------------
+// --- Answers to what we sent
 
 void Session::complete(Flight& flight, Verdict::Kind kind, ReasonCode reason, Verdict& verdict) noexcept {
   verdict.kind = kind;

@@ -26,7 +26,7 @@ namespace {
 
 }  // namespace
 
-// --- Operations -----------------------------------------------------------------------------------------------------
+// --- Operations
 
 // [MQTT-4.9.0-1]: the send quota, and no more than AWS lets us have in flight.
 std::uint16_t Session::send_window() const noexcept {
@@ -113,7 +113,7 @@ void Session::settle_given_up() noexcept {
   if (requests_in_flight() == 0) requests_given_up_ = false;
 }
 
-// --- The server's limits --------------------------------------------------------------------------------------------
+// --- The server's limits
 
 Status Session::check_size(std::size_t packet_bytes) const noexcept {
   // [MQTT-3.2.2-15]
@@ -180,7 +180,7 @@ Session::Alias Session::assign_alias(std::string_view topic) noexcept {
   return {.alias = static_cast<std::uint16_t>(oldest + 1), .send_topic = true};
 }
 
-// --- What a lost connection left ------------------------------------------------------------------------------------
+// --- What a lost connection left
 
 // Session Present 1: all of it goes out again, PUBRELs and PUBLISHes, under the ids it had.
 void Session::resume() noexcept {

@@ -30,7 +30,6 @@ Connection::Connection(ReactorHost& host, ConnectionId id, ConnectionSink& sink)
 Connection::~Connection() { end(); }
 
 // --- Opening
-// --------------------------------------------------------------------------------------------------------------
 
 Status Connection::open(const Endpoint& endpoint) noexcept {
   security_ = endpoint.security;
@@ -167,7 +166,6 @@ void Connection::end() noexcept {
 }
 
 // --- Turning
-// --------------------------------------------------------------------------------------------------------------
 
 void Connection::on_timer(Instant now) noexcept {
   const ReactorHost::Entry entry(host_);
@@ -239,7 +237,6 @@ void Connection::apply_interest() noexcept {
 }
 
 // --- The Transport
-// ----------------------------------------------------------------------------------------------------------
 
 void Connection::after_io(bool starved) noexcept {
   if (starved && !starved_) {

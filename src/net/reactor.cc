@@ -316,7 +316,6 @@ bool Reactor::Impl::one_turn(WaitMode mode) noexcept {
 }
 
 // --- The interface
-// ------------------------------------------------------------------------------------------------------
 
 Instant Reactor::clock() noexcept {
   timespec time = {};

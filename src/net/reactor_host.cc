@@ -33,7 +33,6 @@ WallTime ReactorHost::wall_now() const noexcept {
 }
 
 // --- Turns
-// ----------------------------------------------------------------------------------------------------------------
 
 void ReactorHost::attach(Driven* driven) noexcept {
   driven_ = driven;
@@ -97,7 +96,6 @@ void ReactorHost::destroy_soon() noexcept {
 }
 
 // --- Connections
-// ------------------------------------------------------------------------------------------------------------
 
 Connection* ReactorHost::find(ConnectionId id) noexcept {
   // Two or three of them live at a time: one, its successor, and a fetch.

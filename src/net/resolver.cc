@@ -17,7 +17,6 @@
 namespace axonpush::inline v0::net {
 
 // --- Addresses
-// ----------------------------------------------------------------------------------------------------------
 
 IpAddress IpAddress::v4(std::span<const std::uint8_t, 4> bytes) noexcept {
   IpAddress made;
@@ -92,7 +91,6 @@ IpAddresses AddressCollector::interleaved() const noexcept {
 }
 
 // --- getaddrinfo
-// ----------------------------------------------------------------------------------------------------------
 
 // What the resolver and its threads hold together; the last of them frees it.
 struct SystemResolver::Shared {

@@ -143,7 +143,6 @@ IoResult Socket::send(Bytes from) noexcept {
 void Socket::shutdown_output() noexcept { static_cast<void>(::shutdown(descriptor_, SHUT_WR)); }
 
 // --- Dialling
-// -----------------------------------------------------------------------------------------------------------
 
 void Dialer::start(const IpAddresses& addresses, std::uint16_t port, Duration timeout) noexcept {
   cancel();

@@ -27,7 +27,6 @@ Error socket_failed(int number) noexcept {
 }  // namespace
 
 // --- The BIO
-// ------------------------------------------------------------------------------------------------------------
 
 BIO_METHOD* make_stream_bio_method() noexcept {
   // Without an index of its own: OpenSSL has 127 of them for the whole process, and a context is no reason to take one.
@@ -105,7 +104,6 @@ int TlsStream::push(const char* from, int size, BIO* bio) noexcept {
 }
 
 // --- Setting up, handshake
-// --------------------------------------------------------------------------------------------------
 
 TlsStream::~TlsStream() {
   // A connection that ends without ceremony stays resumable: that is decided by its tickets, not by its end.
@@ -221,7 +219,6 @@ int keep_session(SSL* ssl, SSL_SESSION* session) noexcept {
 }
 
 // --- Data
-// ---------------------------------------------------------------------------------------------------------------
 
 IoResult TlsStream::recv(MutableBytes into) noexcept {
   recv_wants_write_ = wants_again_ = false;

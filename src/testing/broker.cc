@@ -62,7 +62,6 @@ bool segments_valid(std::string_view rest, Wildcards wildcards) {
 }  // namespace
 
 // --- Messages
-// -----------------------------------------------------------------------------------------------------------
 
 MessageRef::MessageRef(const Publication& publication)
     : message_(new Message{.topic = std::string(publication.topic),
@@ -83,7 +82,6 @@ Publication MessageRef::view() const {
 }
 
 // --- Sessions
-// -----------------------------------------------------------------------------------------------------------
 
 void Broker::stop() {
   server_.reactor().disarm(*this);
@@ -176,7 +174,6 @@ void Broker::remove(Session& session) {
 }
 
 // --- Subscriptions
-// ------------------------------------------------------------------------------------------------------
 
 ReasonCode Broker::judge_filter(std::string_view topic_filter) const {
   // MQTT 5 4.8.2; CONNACK said that there are none.
@@ -235,7 +232,6 @@ ReasonCode Broker::unsubscribe(Session& session, std::string_view topic_filter) 
 }
 
 // --- Routing
-// ------------------------------------------------------------------------------------------------------------
 
 std::size_t Broker::route(const Publication& publication, const Session* from) {
   matches_.clear();

@@ -49,7 +49,6 @@ std::vector<std::uint8_t> forwarded_properties(const mqtt::Properties& propertie
 }  // namespace
 
 // --- PUBLISH
-// ------------------------------------------------------------------------------------------------------------
 
 bool BrokerPeer::publish_acceptable(const mqtt::Publish& publish) {
   const LoopbackOptions& options = server_.options();
@@ -124,7 +123,6 @@ void BrokerPeer::on_publish(const mqtt::Publish& publish) {
 }
 
 // --- SUBSCRIBE and UNSUBSCRIBE
-// ------------------------------------------------------------------------------------------
 
 void BrokerPeer::on_subscribe(const mqtt::FilterList& filters) {
   LoopbackStats& stats = server_.stats();
@@ -170,7 +168,6 @@ void BrokerPeer::on_unsubscribe(const mqtt::FilterList& filters) {
 }
 
 // --- The rest
-// -----------------------------------------------------------------------------------------------------------
 
 void BrokerPeer::on_ping() {
   ++server_.stats().pings;

@@ -176,7 +176,6 @@ void BrokerPeer::on_drained() {
 }
 
 // --- Output
-// -------------------------------------------------------------------------------------------------------------
 
 void BrokerPeer::send_frame(ws::Opcode opcode, Bytes payload) {
   if (ending()) return;
@@ -254,7 +253,6 @@ bool BrokerPeer::send_publish(const Publication& publication, const Delivery& ho
 }
 
 // --- Ends
-// ---------------------------------------------------------------------------------------------------------------
 
 void BrokerPeer::taken_over() {
   session_ = nullptr;

@@ -253,7 +253,6 @@ Result<std::uint64_t> LoopbackService::publish(const LoopbackTopic& topic, std::
 }
 
 // --- Faults
-// -------------------------------------------------------------------------------------------------------------
 
 void LoopbackService::expire_now() {
   impl_->run([&] { impl_->server.credentials().expire_all(); });

@@ -46,7 +46,6 @@ std::string url_of(const char* scheme, const std::string& host, std::uint16_t po
 }  // namespace
 
 // --- Listener
-// -----------------------------------------------------------------------------------------------------------
 
 Status Listener::start(std::uint16_t port) {
   descriptor_ = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -95,7 +94,6 @@ void Listener::on_timer(Instant) noexcept {
 }
 
 // --- Server
-// -------------------------------------------------------------------------------------------------------------
 
 Server::Server(const LoopbackOptions& options)
     : options_(options),

@@ -95,7 +95,6 @@ std::string pem_of(X509* certificate) {
 }
 
 // --- A socket BIO that cannot raise SIGPIPE, which OpenSSL's own can
-// ---------------------------------------------------
 
 int descriptor_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
 

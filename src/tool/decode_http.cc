@@ -96,7 +96,7 @@ http::RequestDecoder request_decoder() {
   return http::RequestDecoder(context);
 }
 
-// --- JSON lines ------------------------------------------------------------------------------------------------------
+// --- JSON lines
 
 // One character per byte: U+0000 to U+00FF.
 std::string widened(std::string_view bytes) {
@@ -221,7 +221,7 @@ int run_lines() {
   return fine ? 0 : 1;
 }
 
-// --- Readably --------------------------------------------------------------------------------------------------------
+// --- Readably
 
 bool print_answer(const Answer& answer, std::span<const http::Header> headers, std::size_t size) {
   if (answer.has_head) {

@@ -153,7 +153,7 @@ Judgement judge_context(const Packet& packet, const JsonNode& context) {
   return judge_acknowledgement(packet, context);
 }
 
-// --- JSON lines ------------------------------------------------------------------------------------------------------
+// --- JSON lines
 
 void write_reason(ReasonCode reason, JsonOut& out) {
   char text[8];
@@ -267,7 +267,7 @@ int run_lines() {
   return fine ? 0 : 1;
 }
 
-// --- Readably --------------------------------------------------------------------------------------------------------
+// --- Readably
 
 void print_error(const Decoded& decoded, std::size_t begin) {
   const Error error = mqtt::error_of(decoded);

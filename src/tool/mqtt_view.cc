@@ -16,7 +16,7 @@ unsigned number(mqtt::Qos qos) { return static_cast<unsigned>(qos); }
 unsigned number(ReasonCode code) { return static_cast<unsigned>(code); }
 std::string hex_of(Bytes bytes) { return to_hex(bytes.data(), bytes.size()); }
 
-// --- As JSON ---------------------------------------------------------------------------------------------------------
+// --- As JSON
 
 bool repeats(Property property) {
   return property == Property::user_property || property == Property::subscription_identifier;
@@ -113,7 +113,7 @@ void write_reasons(const mqtt::ReasonList& reasons, JsonOut& out) {
   out.end_array();
 }
 
-// --- Readably --------------------------------------------------------------------------------------------------------
+// --- Readably
 
 class Printer {
  public:

@@ -13,7 +13,6 @@ namespace {
 using sim::DialPlan;
 
 // --- every call × every state × every context
-// ---------------------------------------------------------------------------
 
 enum class Call {
   connect,
@@ -254,7 +253,6 @@ TEST(FaultApi, EveryCallFromOnErrorIsDefined) {  // R-46
 }
 
 // --- Callbacks
-// -----------------------------------------------------------------------------------------------------------------
 
 TEST(FaultApi, DestroyInsideEachCallbackEndsAllCallbacks) {  // R-47, mosquitto #2778
   for (const char* where : {"event", "state", "error", "published", "subscribed", "connected"}) {
@@ -360,7 +358,6 @@ TEST(FaultApi, ListenersMayChangeWhileAnEventIsDispatched) {  // CONTRACT 5
 }
 
 // --- disconnect
-// ------------------------------------------------------------------------------------------------------------------
 
 TEST(FaultApi, DisconnectIsIdempotentAndConnectStartsAnew) {
   Scenario scene;
@@ -417,7 +414,6 @@ TEST(FaultApi, DisconnectDrainsForABoundedTimeAndFailsTheRest) {  // CONTRACT 3
 }
 
 // --- Queues, limits, resources
-// -----------------------------------------------------------------------------------------------------
 
 TEST(FaultApi, ThePublishQueueIsBoundedAndSaysSoAtOnce) {  // R-56, limits at and over
   Scenario scene;

@@ -156,7 +156,6 @@ TEST(RefreshTable, StaleAnswersChangeNothing) {
 }
 
 // --- The first connect
-// -------------------------------------------------------------------------------------------------------
 
 TEST(RefreshFirstConnect, EndsWithLiveAndTellsTheCaller) {
   Walk walk;
@@ -180,7 +179,6 @@ TEST(RefreshFirstConnect, IsNotRetriedBehindTheCallersBack) {  // R-01, CONTRACT
 }
 
 // --- When the refresh begins (CONTRACT 6.1)
-// ------------------------------------------------------------------------------------
 
 struct RefreshInstantRow {
   Duration life;
@@ -225,7 +223,6 @@ TEST(RefreshInstant, IsJitteredEarlierByAtMostTheLeastOfThree) {
 }
 
 // --- Failures of a refresh (CONTRACT 6.7)
-// -----------------------------------------------------------------------------------------
 
 TEST(RefreshLadder, Waits5And15And30AndThen60SecondsForEver) {  // I-17
   Walk walk;
@@ -276,7 +273,6 @@ TEST(RefreshLadder, StartsAnewOnlyAfter30SecondsOnTheNewConnection) {
 }
 
 // --- The swap
-// -------------------------------------------------------------------------------------------------------------------
 
 TEST(RefreshSwap, EndsTheOldConnectionOnlyAfterTheLastSubackAndTheGrace) {  // I-19, R-22
   Walk walk;
@@ -348,7 +344,6 @@ TEST(RefreshSwap, TakeoverThatFailsIsALossAfterAll) {
 }
 
 // --- Reconnect
-// ------------------------------------------------------------------------------------------------------------------
 
 TEST(RefreshReconnect, DrawsFromFullJitterWithAFloorFromTheFourthOn) {
   Walk walk;
@@ -418,7 +413,6 @@ TEST(RefreshReconnect, TheServersDailyCutIsFollowedAtOnceWithFreshCredentials) {
 }
 
 // --- The end
-// ----------------------------------------------------------------------------------------------------------------------
 
 TEST(RefreshEnd, DisconnectEndsEveryPhase) {  // CONTRACT 3, 6.8
   for (const Phase phase : all_phases()) {

@@ -1,5 +1,5 @@
-// A user's program, compiled with and without exceptions and run-time type information against a library built either way:
-// it links, its callbacks run, and what they throw (where they can) stays in its own translation unit.
+// A user's program, compiled with and without exceptions and run-time type information against a library built either
+// way: it links, its callbacks run, and what they throw (where they can) stays in its own translation unit.
 #include <axonpush/axonpush.h>
 
 #include <cstdio>

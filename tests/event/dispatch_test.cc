@@ -181,7 +181,6 @@ TEST(Dispatch, HandlesSurviveGrowth) {
 }
 
 // --- From inside a callback
-// -------------------------------------------------------------------------------------------
 
 TEST(Dispatch, WhatIsAddedMeanwhileWaitsForTheNextEvent) {  // T-10
   for (const std::string_view filter : {"p/o/+/+/c/+/+", "p/o/e/a/c/t/g", "p/#"}) {
@@ -264,7 +263,6 @@ TEST(Dispatch, MatchesMayBeNested) {
 }
 
 // --- Limits and memory
-// ------------------------------------------------------------------------------------------------
 
 TEST(Dispatch, LimitOfCallbacksPerFilter) {
   DispatchTable table;
@@ -323,7 +321,6 @@ TEST(Dispatch, MatchingAllocatesNothing) {
 }
 
 // --- Against the list
-// -------------------------------------------------------------------------------------------------
 
 std::string random_filter(Random& random) {
   const std::string_view prefixes[] = {"p", "p/o", "axonpush/org_1", "", "+/o", "$s"};

@@ -41,7 +41,8 @@ TEST(JsonReader, RefusesWhatIsNoObjectWhereOneIsNeeded) {  // J-01
 
 TEST(JsonReader, AgreesWithTheReferenceOnMutations) {
   const std::string seeds[] = {
-      R"({"id":"evt_1","n":-12.5e3,"t":true,"f":false,"z":null,"a":[1,2,{"b":[]}],"o":{},"s":"a\"\\\u00e9\ud83d\ude00"})",
+      R"({"id":"evt_1","n":-12.5e3,"t":true,"f":false,"z":null,"a":[1,2,{"b":[]}],)"
+      R"("o":{},"s":"a\"\\\u00e9\ud83d\ude00"})",
       "[ 1 , { \"a\" : [ ] } ,\n\t\"x\" ]",
       "\"only\"",
       "-0",

@@ -9,7 +9,7 @@
 namespace axonpush::test {
 namespace {
 
-// --- CONNACK --------------------------------------------------------------------------------------------------------
+// --- CONNACK
 
 TEST(MqttSession, TakesTheDefaultsWhenConnackNamesNothing) {  // MQTT 5 3.2.2.3
   ClientTerms terms;
@@ -119,7 +119,7 @@ TEST(MqttSession, HandsAuthOnWhereAMethodWasNamed) {  // [MQTT-4.12.0-2]
   EXPECT_EQ(talk.hear(talk.server.notice(PacketType::auth, ReasonCode::success)), "auth 0x00");
 }
 
-// --- DISCONNECT, PINGRESP -------------------------------------------------------------------------------------------
+// --- DISCONNECT, PINGRESP
 
 TEST(MqttSession, TellsEveryDisconnectAndIgnoresWhatFollows) {  // M-62, M-63, R-29
   for (const int code : {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x90, 0x93, 0x94,
@@ -154,7 +154,7 @@ TEST(MqttSession, CountsAPongNobodyAskedFor) {  // M-61
   EXPECT_EQ(talk.session.counters().pongs_unasked, 2U);
 }
 
-// --- PUBLISH in -----------------------------------------------------------------------------------------------------
+// --- PUBLISH in
 
 TEST(MqttSession, OwesOnePubackForEachQos1Publish) {
   Conversation talk;
@@ -252,7 +252,7 @@ TEST(MqttSession, RefusesQos1WhereOnlyQos0WasEverAskedFor) {  // M-12
   EXPECT_EQ(talk.hear(talk.server.publish(Qos::at_least_once, 1)), "error mqtt_protocol 0x82");
 }
 
-// --- QoS 2 in -------------------------------------------------------------------------------------------------------
+// --- QoS 2 in
 
 TEST(MqttSession, DeliversQos2ExactlyOnce) {  // [MQTT-4.3.3-8] to [MQTT-4.3.3-12]
   Conversation talk(qos_2_terms());
@@ -333,7 +333,7 @@ TEST(MqttSession, RefusesMoreUnreleasedQos2MessagesThanItHolds) {
   EXPECT_EQ(talk.hear(talk.server.publish(Qos::exactly_once, 1000)), "error quota 0x97");
 }
 
-// --- Answers to ours ------------------------------------------------------------------------------------------------
+// --- Answers to ours
 
 TEST(MqttSession, CompletesAPublishWithEachPubackReason) {  // M-51
   for (const int code : {0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}) {

@@ -11,7 +11,7 @@
 namespace axonpush::test {
 namespace {
 
-// --- Packet ids -----------------------------------------------------------------------------------------------------
+// --- Packet ids
 
 TEST(MqttSessionIds, CountFromOneAndWrapPastZero) {  // M-67, [MQTT-2.2.1-3]
   Conversation talk;
@@ -91,7 +91,7 @@ TEST(MqttSessionIds, AreFreeAgainWhenCancelled) {
   EXPECT_EQ(talk.session.deadline(), talk.now + seconds(30)) << "no PUBACK is awaited any more";
 }
 
-// --- Quotas and limits ----------------------------------------------------------------------------------------------
+// --- Quotas and limits
 
 TEST(MqttSessionLimits, HonoursReceiveMaximum) {  // M-40, [MQTT-3.3.4-7], [MQTT-4.9.0-2]
   struct Row {
@@ -201,7 +201,7 @@ TEST(MqttSessionLimits, NamesTopicsByAliasUpToTheServersMaximum) {  // [MQTT-3.2
   EXPECT_EQ(assign("one more"), "1 with topic");
 }
 
-// --- Lost connections -----------------------------------------------------------------------------------------------
+// --- Lost connections
 
 // Three publishes and a subscribe in flight, the second publish acknowledged, an unsubscribe behind them.
 void fill(Conversation& talk) {

@@ -68,7 +68,6 @@ bool model_matches(const std::string& filter, const std::string& topic) {
 }
 
 // --- The broker
-// -------------------------------------------------------------------------------------------------------------------
 
 World::PeerMaker ModelBroker::maker() {
   return [this] { return std::make_unique<BrokerPeer>(*this); };
@@ -114,7 +113,6 @@ BrokerPeer* ModelBroker::newest() const {
 }
 
 // --- A connection
-// -----------------------------------------------------------------------------------------------------------------
 
 BrokerPeer::BrokerPeer(ModelBroker& broker) : broker_(broker) { broker_.peers_.push_back(this); }
 

@@ -21,7 +21,6 @@ bool SeededEntropy::fill(MutableBytes into) noexcept {
 }
 
 // --- World
-// ------------------------------------------------------------------------------------------------------------------------
 
 void World::at(Instant when, Work work) {
   queue_.push({when < now_ ? now_ : when, ++sequence_, std::make_shared<Work>(std::move(work))});
@@ -55,7 +54,6 @@ void World::run_for(Duration span) {
 }
 
 // --- Transport
-// ----------------------------------------------------------------------------------------------------------------------
 
 class SimTransport final : public Transport {
  public:
@@ -108,7 +106,6 @@ void SimTransport::interest(Interest wanted) noexcept {
 }
 
 // --- Connection
-// ---------------------------------------------------------------------------------------------------------------------
 
 void Connection::send(std::string_view bytes) {
   if (bytes.empty()) return;
@@ -134,7 +131,6 @@ void Connection::end(Cut how) {
 }
 
 // --- Host
-// ---------------------------------------------------------------------------------------------------------------------------
 
 VirtualHost::VirtualHost(World& world, std::uint64_t entity)
     : world_(world), entity_(entity), entropy_(stream_seed(world.seed(), "entropy", entity)) {}

@@ -21,7 +21,12 @@ struct FreeWith {
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
 
-enum class KeyKind { p256, p192, rsa2048, rsa1024 };
+enum class KeyKind {
+  p256,
+  p192,
+  rsa2048,
+  rsa1024
+};
 
 struct CertificateSpec {
   std::string common_name = "axonpush test";

@@ -14,7 +14,6 @@
 namespace axonpush::ws::test {
 
 // --- Writing
-// -----------------------------------------------------------------------------------------------------------
 
 enum class LengthForm : std::uint8_t {
   smallest,
@@ -79,7 +78,6 @@ inline std::string close_of(unsigned code, std::string_view reason = {}) {
 }
 
 // --- Reading
-// -----------------------------------------------------------------------------------------------------------
 
 // "binary[..]" and "text[..]" hold the bytes up to whatever comes next, "end" ends a message.
 class EventLog {

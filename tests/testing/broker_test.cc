@@ -45,7 +45,6 @@ ReasonCode disconnect_reason(Client& client) {
 }
 
 // --- Upgrade
-// ------------------------------------------------------------------------------------------------------------
 
 TEST(LoopbackUpgrade, AnswersMqttToEveryListThatHoldsIt) {
   const LoopbackService service;
@@ -82,7 +81,6 @@ TEST(LoopbackUpgrade, RefusesWhatIsNoUpgrade) {
 }
 
 // --- CONNECT
-// ------------------------------------------------------------------------------------------------------------
 
 TEST(LoopbackConnect, TokenOfTheEndpointOpensAndWrongOnesDoNot) {
   const LoopbackService service;
@@ -157,7 +155,6 @@ TEST(LoopbackConnect, UnmaskedFrameIsRefused) {
 }
 
 // --- Topics and subscriptions
-// ---------------------------------------------------------------------------------------------
 
 TEST(LoopbackSubscribe, JudgesFiltersByTheTopicRules) {
   const LoopbackService service;
@@ -401,7 +398,6 @@ TEST(LoopbackPublish, PacketsMayStraddleFramesBothWays) {
 }
 
 // --- Flow control
-// ---------------------------------------------------------------------------------------------------------
 
 TEST(LoopbackFlow, ReceiveMaximumHoldsBackTheRest) {
   LoopbackService service;
@@ -465,7 +461,6 @@ TEST(LoopbackFlow, PingIsAnswered) {
 }
 
 // --- Sessions
-// -------------------------------------------------------------------------------------------------------------
 
 TEST(LoopbackSession, TakeoverEndsTheOldConnectionWith8E) {
   const LoopbackService service;

@@ -153,7 +153,6 @@ class Client {
 };
 
 // --- Wire
-// ---------------------------------------------------------------------------------------------------------------
 
 inline Wire::Wire(std::uint16_t port, const std::string& ca_pem) {
   ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes with write()
@@ -229,7 +228,6 @@ inline void Wire::reset() {
 }
 
 // --- HTTP
-// ---------------------------------------------------------------------------------------------------------------
 
 inline std::string Response::member(std::string_view name) const {
   axonpush::json::Member members[32];
@@ -272,7 +270,6 @@ inline Response fetch(const LoopbackService& service, std::string_view method, s
 }
 
 // --- Client
-// -------------------------------------------------------------------------------------------------------------
 
 inline Client::Client(const LoopbackService& service, std::string_view protocols, std::string_view target)
     : wire_(std::make_unique<Wire>(service.broker_port(), service.ca_pem())),

@@ -188,7 +188,6 @@ TEST(WsHandshake, Refuses101OfHttp10)  // W-H20
 }
 
 // --- The server's side
-// --------------------------------------------------------------------------------------------------
 
 Headers good_request() {
   return {{"Host", "localhost:8080"},  {"Upgrade", "websocket"},        {"Connection", "keep-alive, Upgrade"},
@@ -250,7 +249,6 @@ TEST(WsServerHandshake, AnswersWhatTheClientExpects) {
 }
 
 // --- SHA-1
-// --------------------------------------------------------------------------------------------------------------
 
 std::string hex_of(const std::uint8_t (&digest)[kSha1Bytes]) {
   std::string text;

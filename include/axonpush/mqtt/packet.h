@@ -135,7 +135,7 @@ using axonpush::text_of;  // of bytes, which the next one would hide
 // The same as an Error (mqtt_malformed, mqtt_protocol, mqtt_packet_too_large, ... by its reason code).
 [[nodiscard]] Error error_of(const Decoded& decoded) noexcept;
 
-// --- Encoding --------------------------------------------------------------------------------------------------------
+// --- Encoding
 // Each writes one whole packet to the front of `into` and answers its size, or 0 when it does not fit (sizes are told
 // beforehand by the `encoded_size` functions), when a string is over 65,535 bytes (MQTT 5 1.5.4) or the packet over
 // 268,435,455. Properties are the raw bytes a PropertyWriter wrote; a Topic Alias goes there, the member topic_alias is
@@ -175,7 +175,7 @@ using axonpush::text_of;  // of bytes, which the next one would hide
   return static_cast<std::uint8_t>(0x30U | (dup ? 8U : 0U) | static_cast<unsigned>(qos) << 1U | (retain ? 1U : 0U));
 }
 
-// --- Strings ---------------------------------------------------------------------------------------------------------
+// --- Strings
 // [MQTT-1.5.4-1], [MQTT-1.5.4-2]: well-formed UTF-8 without U+0000.
 [[nodiscard]] bool utf8_string_valid(Bytes text) noexcept;
 // A topic name: the above, not empty, no wildcard ([MQTT-3.3.2-2], [MQTT-4.7.3-1]).

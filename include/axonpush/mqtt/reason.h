@@ -26,10 +26,17 @@ enum class PacketType : std::uint8_t {
   auth = 15,
 };
 
-enum class Qos : std::uint8_t { at_most_once = 0, at_least_once = 1, exactly_once = 2 };
+enum class Qos : std::uint8_t {
+  at_most_once = 0,
+  at_least_once = 1,
+  exactly_once = 2
+};
 
 // Whose bytes are being read: it decides which packets and reason codes are legal.
-enum class Sender : std::uint8_t { server, client };
+enum class Sender : std::uint8_t {
+  server,
+  client
+};
 
 enum class ReasonCode : std::uint8_t {
   success = 0x00,  // also: normal disconnection, granted QoS 0

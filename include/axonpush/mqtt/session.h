@@ -94,7 +94,7 @@ class Session {
 
   explicit Session(const ClientTerms& terms) noexcept;
 
-  // --- The connection -----------------------------------------------------------------------------------------------
+  // --- The connection
   // CONNECT is being written on a new network connection. Quotas, aliases, pings and timeouts start anew; what is in
   // flight stays, unless terms.clean_start says that it is given up ([MQTT-3.1.2-4]): then take_unanswered() has it.
   void on_connecting(const ClientTerms& terms, Instant now) noexcept;
@@ -128,7 +128,7 @@ class Session {
   // From when on the server may have dropped the session; never() while connected or when it never does.
   [[nodiscard]] Instant session_expiry() const noexcept { return session_expiry_; }
 
-  // --- Incoming -----------------------------------------------------------------------------------------------------
+  // --- Incoming
   // The event of a `publish` verdict has been dealt with: which answer is due. Each verdict is owed one call, in the
   // order of the verdicts ([MQTT-4.6.0-2]). For an id of an earlier connection, or after on_disconnecting, the answer
   // is `none`.
@@ -139,7 +139,7 @@ class Session {
   };
   [[nodiscard]] Answer acknowledge(std::uint16_t packet_id, ReasonCode reason = ReasonCode::success) noexcept;
 
-  // --- Outgoing -----------------------------------------------------------------------------------------------------
+  // --- Outgoing
   // The packet id for a PUBLISH that is written now. At QoS 0: 0, and the token never comes back. `quota` when
   // publish_quota() is 0, `qos_not_supported`, `closed` while not connected.
   [[nodiscard]] Result<std::uint16_t> begin_publish(Qos qos, std::uint32_t token, Instant now) noexcept;
@@ -184,7 +184,7 @@ class Session {
   };
   [[nodiscard]] Alias assign_alias(std::string_view topic) noexcept;
 
-  // --- What a lost connection left ----------------------------------------------------------------------------------
+  // --- What a lost connection left
   // After an accepted CONNACK with Session Present 1: what must be sent again, in the original order ([MQTT-4.4.0-1],
   // [MQTT-4.6.0-1]); each call is the promise to write that packet now. False: nothing, or nothing until a completion
   // makes room.
@@ -221,7 +221,7 @@ class Session {
   // CONNACK is judged.
   void adopt(Session& other) noexcept;
 
-  // --- Time ---------------------------------------------------------------------------------------------------------
+  // --- Time
   // The next instant at which on_deadline has something to say; Instant::never() when there is none.
   [[nodiscard]] Instant deadline() const noexcept;
   struct Due {

@@ -1,5 +1,5 @@
-// The opening handshake of RFC 6455, both sides. The codecs never include each other, so the head of the HTTP response is
-// judged here over name/value pairs that the caller took from http/http1.h.
+// The opening handshake of RFC 6455, both sides. The codecs never include each other, so the head of the HTTP response
+// is judged here over name/value pairs that the caller took from http/http1.h.
 //
 // Lifetime: views live as long as the bytes they were taken from. Thread rule: none, pure functions.
 #pragma once
@@ -38,13 +38,15 @@ struct ResponseView {
   std::uint8_t version_minor = 1;  // HTTP/1.x
   std::span<const HeaderView> headers;
 };
-[[nodiscard]] Error check_response(const ResponseView& response, std::string_view key, std::string_view offered) noexcept;
+[[nodiscard]] Error check_response(const ResponseView& response, std::string_view key,
+                                   std::string_view offered) noexcept;
 
 // The server's side, for the loopback service and tests: what was asked, or why not.
 struct RequestView {
   std::string_view key;
   std::string_view protocols;  // the whole Sec-WebSocket-Protocol list
 };
-[[nodiscard]] Error check_request(std::string_view method, std::span<const HeaderView> headers, RequestView& request) noexcept;
+[[nodiscard]] Error check_request(std::string_view method, std::span<const HeaderView> headers,
+                                  RequestView& request) noexcept;
 
 }  // namespace axonpush::inline v0::ws

@@ -1,0 +1,386 @@
+// The refresh machine's actions, and what it is fed: fetches, dials, the swap, the ends of connections.
+#include <new>
+#include <utility>
+
+#include "base/alloc.h"
+#include "base/text_writer.h"
+#include "client/core.h"
+
+namespace axonpush::inline v0 {
+
+using refresh::Input;
+using refresh::InputKind;
+using refresh::Phase;
+
+std::uint32_t ClientCore::draw() noexcept {
+  std::uint8_t bytes[4];
+  // Without entropy the middle is as good as anything: the draw spreads load, it protects nothing.
+  return host_.entropy().fill(bytes) ? load_be32(bytes) : 0x80000000U;
+}
+
+void ClientCore::feed(const Input& input, const Error& error) noexcept {
+  if (!inputs_.push_back({input, error})) AXONPUSH_ASSERT(false);
+  if (!in_callback_) drain_inputs();
+}
+
+void ClientCore::drain_inputs() noexcept {
+  if (draining_inputs_) return;
+  draining_inputs_ = true;
+  while (!inputs_.empty() && !abandoned_) {
+    QueuedInput queued = inputs_[0];
+    inputs_.erase(0);
+    queued.input.random = draw();
+    const refresh::State before = machine_;
+    const refresh::Step step = refresh::step(before, queued.input, settings_, host_.now());
+    machine_ = step.state;
+    if (before.phase != machine_.phase) {
+      trace(TraceKind::swap_step, 0, static_cast<std::uint32_t>(machine_.phase), queued.error.code());
+    }
+    run_actions(before, step.actions, queued.error);
+    if (!abandoned_) note_state(queued.error);
+  }
+  draining_inputs_ = false;
+}
+
+void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions, const Error& error) noexcept {
+  const auto has = [actions](refresh::Action action) { return (actions & action) != 0; };
+  const Instant now = host_.now();
+  if (has(refresh::kReportLost)) {
+    lost_at_ = now;
+    trace(TraceKind::lost, 0, 0, error.code());
+  }
+  if (has(refresh::kDropCandidate)) drop_candidate();
+  if (has(refresh::kStartFetch)) start_fetch();
+  if (has(refresh::kStartDial)) start_dial();
+  if (has(refresh::kStartRestore)) start_restore();
+  if (has(refresh::kActivate)) activate();
+  if (has(refresh::kPromoteRetiring)) {
+    serving_ = retiring_;
+    retiring_ = kNoConnection;
+  }
+  if (has(refresh::kBeginDrain)) begin_drain();
+  if (has(refresh::kEndRetiring)) end_retiring();
+  if (has(refresh::kSwapped)) ++stats_.swaps;
+  if (has(refresh::kConnected)) {
+    if (before.phase == Phase::first_dial) {
+      complete_connect(Error{});
+    } else {
+      ++stats_.reconnects;
+    }
+  }
+  if (abandoned_) return;
+  if (has(refresh::kConnectFailed)) {
+    complete_connect(error ? error : Error(Errc::closed, "the session was disconnected while it was connecting"));
+    if (abandoned_) return;
+    if (!has(refresh::kBeginClose)) finish();
+  }
+  if (has(refresh::kReportFailure) || has(refresh::kReportLost)) {
+    const bool serving = refresh::has_serving(machine_.phase);
+    if (serving) ++stats_.refresh_failures;
+    const std::uint32_t attempt = !has(refresh::kReportFailure) ? 0
+                                  : serving                     ? machine_.refresh_failures
+                                                                : machine_.reconnect_failures;
+    const Duration next = machine_.deadline == Instant::never() ? Duration::zero() : machine_.deadline - now;
+    if (has(refresh::kReportConflict) && machine_.conflicts >= 3) {
+      report(Error(Errc::session_conflict, "another process keeps connecting with this client id"), {}, attempt, next);
+    } else if (error) {
+      report(error, {}, attempt, next);
+    }
+  }
+  if (abandoned_) return;
+  if (has(refresh::kBeginClose)) begin_close();
+  if (has(refresh::kFinish)) finish();
+}
+
+void ClientCore::start_fetch() noexcept {
+  attempt_generation_ = machine_.generation;
+  ++stats_.fetches;
+  trace(TraceKind::fetch_started, 0, 0, Errc::none);
+  const Instant now = host_.now();
+  if (!config_.options.credentials_source) {
+    fetch_.start(now);
+    return;
+  }
+  fetch_.await_source(now);
+  call(config_.options.credentials_source, static_cast<CredentialsAnswer&>(*this));
+}
+
+void ClientCore::body(std::string_view json) noexcept {
+  if (abandoned_ || !fetch_.awaiting_source()) return;
+  const EntryGuard guard(*this);
+  fetch_.judge_source(bytes_of(json));
+}
+
+void ClientCore::failed(const Error& error) noexcept {
+  if (abandoned_ || !fetch_.awaiting_source()) return;
+  const EntryGuard guard(*this);
+  fetch_.cancel();
+  on_fetch_failed(error ? error : Error(Errc::internal, "the credentials source failed without an error"));
+}
+
+void ClientCore::on_credentials(Credentials credentials, Duration life_left, Instant sent_at) noexcept {
+  trace(TraceKind::fetch_done, 0, 200, Errc::none);
+  if (Error error = check_broker(credentials)) {
+    on_fetch_failed(error);
+    return;
+  }
+  if (!take_identity(credentials)) {
+    on_fetch_failed(Error(Errc::internal, "the source of entropy failed"));
+    return;
+  }
+  credentials_ = std::move(credentials);
+  const bool same = serving_ != kNoConnection && at(serving_).client_id == client_id_;
+  feed({.kind = InputKind::fetched,
+        .same_client_id = same,
+        .generation = attempt_generation_,
+        .life_left = life_left,
+        .sent_at = sent_at});
+}
+
+void ClientCore::on_fetch_failed(const Error& error) noexcept {
+  trace(TraceKind::fetch_failed, 0, error.number(), error.code());
+  feed({.kind = InputKind::fetch_failed, .generation = attempt_generation_, .retry_after = error.retry_after()}, error);
+}
+
+// What the credentials name must be reachable by the rules, and must not move a live session to another prefix (C-09).
+Error ClientCore::check_broker(const Credentials& credentials) const noexcept {
+  const Result<http::Url> url = http::parse_url(credentials.url.reveal());
+  if (!url.ok()) return Error(Errc::credentials_invalid, "presignedWssUrl is not a URL");
+  if (url->scheme != http::Scheme::wss && url->scheme != http::Scheme::ws) {
+    return Error(Errc::credentials_invalid, "presignedWssUrl is not a WebSocket URL");
+  }
+  const bool local = loopback_host(config_.api.host) || config_.options.allow_loopback ||
+                     !config_.options.broker_connect_address.empty();
+  if (Error error = check_reachable(*url, config_.options, local)) return error;
+  if (!config_.options.allowed_hosts.empty() && !host_allowed(url->host, config_.options.allowed_hosts)) {
+    return Error(Errc::url_invalid, "the broker's host is not among allowed_hosts");
+  }
+  if (!prefix_.empty() && !credentials.topic_prefix.empty() && credentials.topic_prefix.view() != prefix_.view()) {
+    return Error(Errc::credentials_invalid, "topicPrefix has changed under a live session");
+  }
+  return {};
+}
+
+// The client id and the topic prefix in force. An absent client id is a random one of ours for these credentials.
+bool ClientCore::take_identity(const Credentials& credentials) noexcept {
+  if (!credentials.client_id.empty()) {
+    static_cast<void>(client_id_.assign(credentials.client_id.view()));
+  } else {
+    std::uint8_t bytes[8];
+    if (!host_.entropy().fill(bytes)) return false;
+    char text[32];
+    TextWriter writer(text);
+    writer.text("axonpush-");
+    for (const std::uint8_t byte : bytes) writer.hex(byte);
+    static_cast<void>(client_id_.assign(writer.view()));
+  }
+  if (prefix_.empty()) {
+    if (!credentials.topic_prefix.empty()) {
+      static_cast<void>(prefix_.assign(credentials.topic_prefix.view()));
+    } else {
+      prefix_ = fallback_prefix(credentials.client_id.view());
+    }
+  }
+  return true;
+}
+
+ConnectionId ClientCore::next_connection_id() noexcept { return static_cast<ConnectionId>(++connection_ids_); }
+
+mqtt::ClientTerms ClientCore::terms() const noexcept {
+  mqtt::ClientTerms terms;
+  terms.session_expiry_interval = static_cast<std::uint32_t>(limits::kSessionExpiry.seconds());
+  terms.maximum_packet_size = options_.packet_bytes_max;
+  terms.receive_maximum = options_.receive_maximum;
+  terms.keep_alive = static_cast<std::uint16_t>(options_.keep_alive.seconds());
+  return terms;
+}
+
+// The slot of the next connection: the one that holds this client id's session, else a free one.
+std::uint8_t ClientCore::choose_connection() noexcept {
+  std::uint8_t chosen = kNoConnection;
+  for (std::uint8_t index = 0; index < kConnections; ++index) {
+    if (index == serving_ || index == retiring_) continue;
+    const Connection* connection = connections_[index];
+    if (chosen == kNoConnection) chosen = index;
+    if (connection != nullptr && connection->has_session && connection->client_id == client_id_) return index;
+  }
+  return chosen;
+}
+
+void ClientCore::start_dial() noexcept {
+  attempt_generation_ = machine_.generation;
+  candidate_ = choose_connection();
+  AXONPUSH_ASSERT(candidate_ != kNoConnection);
+  mqtt::ClientTerms wanted = terms();
+  if (connections_[candidate_] == nullptr) {
+    void* memory = allocate(sizeof(Connection));
+    if (memory == nullptr) {
+      candidate_ = kNoConnection;
+      feed({.kind = InputKind::dial_failed, .generation = attempt_generation_},
+           Error(Errc::no_memory, "no memory for a connection"));
+      return;
+    }
+    connections_[candidate_] = ::new (memory) Connection(*this, wanted);
+  }
+  Connection& connection = at(candidate_);
+  const bool resumes = connection.has_session && connection.client_id == client_id_;
+  const bool takes_over = serving_ != kNoConnection && at(serving_).client_id == client_id_;
+  if (!resumes) {
+    // Another session begins here: what the old one left is published anew.
+    connection.session.discard();
+    take_back(candidate_);
+    forget_grants(candidate_);
+    connection.client_id = client_id_;
+  }
+  // CONTRACT 3: Clean Start 0 for a client id this client has had a session for.
+  wanted.had_session = resumes || takes_over;
+  wanted.clean_start = !wanted.had_session;
+  trace(TraceKind::dial_started, connection_ids_ + 1, 0, Errc::none);
+  connection.link.dial(credentials_, client_id_.view(), connection.session, wanted, host_.now());
+}
+
+void ClientCore::before_connack(Link& link) noexcept {
+  const std::uint8_t index = index_of(link);
+  if (index != candidate_) return;
+  if (taken_over_ == kNoConnection && serving_ != kNoConnection && at(serving_).client_id == client_id_) {
+    taken_over_ = serving_;
+  }
+  // FAULTS R-38: the broker moved the session to this connection; what is in flight moves along.
+  if (taken_over_ == kNoConnection || taken_over_ == index) return;
+  at(index).session.adopt(at(taken_over_).session);
+  at(taken_over_).has_session = false;
+}
+
+void ClientCore::on_link_up(Link& link) noexcept {
+  const std::uint8_t index = index_of(link);
+  Connection& connection = at(index);
+  connection.has_session = true;
+  // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
+  take_back(index);
+  if (!connection.session.session_resumed()) {
+    forget_grants(index);
+  } else if (taken_over_ != kNoConnection && taken_over_ != index) {
+    copy_grants(taken_over_, index);
+  }
+  trace(TraceKind::upgraded, static_cast<std::uint64_t>(link.id()), 0, Errc::none);
+  feed({.kind = InputKind::dialed,
+        .session_present = connection.session.session_resumed(),
+        .generation = attempt_generation_});
+}
+
+void ClientCore::start_restore() noexcept {
+  if (serving_ != kNoConnection || machine_.takeover) {
+    swap_dedup_.begin();
+    dedup_until_ = Instant::never();
+  }
+  reconcile_connection(candidate_);
+  check_restored();
+}
+
+void ClientCore::activate() noexcept {
+  const Instant now = host_.now();
+  if (serving_ != kNoConnection) retiring_ = serving_;
+  serving_ = candidate_;
+  candidate_ = kNoConnection;
+  Connection& connection = at(serving_);
+  connection.epoch = ++epoch_;
+  trace(TraceKind::active, static_cast<std::uint64_t>(connection.link.id()), 0, Errc::none);
+  if (taken_over_ != kNoConnection && taken_over_ != serving_ && taken_over_ != retiring_) {
+    // The broker ended the old connection already: its copies may still be repeated here for a while.
+    if (swap_dedup_.active()) dedup_until_ = now + limits::kDedupHold;
+    at(taken_over_).session.discard();
+    take_back(taken_over_);
+    at(taken_over_).has_session = false;
+    forget_grants(taken_over_);
+  }
+  take_back(serving_);
+  resend(serving_);
+  if (lost_at_ != Instant::never() && !connection.session.session_resumed()) report_gap(lost_at_, now);
+  lost_at_ = Instant::never();
+  taken_over_ = kNoConnection;
+  settle_subscriptions();
+}
+
+void ClientCore::drop_candidate() noexcept {
+  fetch_.cancel();
+  if (candidate_ == kNoConnection) return;
+  const std::uint8_t dropped = std::exchange(candidate_, kNoConnection);
+  at(dropped).link.abort();
+  forget_requests(dropped);
+  if (!machine_.takeover && at(dropped).client_id != client_id_) at(dropped).has_session = false;
+  if (retiring_ == kNoConnection) swap_dedup_.end();
+  settle_subscriptions();
+}
+
+void ClientCore::begin_drain() noexcept {
+  if (retiring_ != kNoConnection && at(retiring_).session.publishes_in_flight() != 0) return;
+  feed({.kind = InputKind::drained});
+}
+
+void ClientCore::end_retiring() noexcept {
+  if (retiring_ == kNoConnection) return;
+  Connection& connection = at(retiring_);
+  trace(TraceKind::retired, static_cast<std::uint64_t>(connection.link.id()), 0, Errc::none);
+  // what was not acknowledged in time is published on the new connection, as new.
+  connection.session.discard();
+  take_back(retiring_);
+  connection.has_session = false;
+  if (connection.link.up()) connection.link.leave(host_.now());
+}
+
+// --- A connection ended
+
+void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
+  const std::uint8_t index = index_of(link);
+  trace(TraceKind::closed, static_cast<std::uint64_t>(link.id()), end.error.number(), end.error.code());
+  forget_requests(index);
+  if (finishing_) {
+    if (index == serving_) serving_ = kNoConnection;
+    if (index == retiring_) retiring_ = kNoConnection;
+    return;
+  }
+  if (index == retiring_) {
+    retiring_ = kNoConnection;
+    at(index).session.discard();
+    take_back(index);
+    at(index).has_session = false;
+    forget_grants(index);
+    if (swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
+    feed({.kind = InputKind::retiring_ended});
+    return;
+  }
+  if (index == candidate_) {
+    const InputKind kind = end.stage >= Link::Stage::up ? InputKind::candidate_lost : InputKind::dial_failed;
+    feed({.kind = kind,
+          .failure = end.failure,
+          .generation = attempt_generation_,
+          .retry_after = end.error.retry_after()},
+         end.error);
+    return;
+  }
+  if (index != serving_) return;
+  serving_ = kNoConnection;
+  refresh::Failure failure = end.failure;
+  const bool expected = machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
+  if (candidate_ != kNoConnection && at(index).client_id == client_id_) taken_over_ = index;
+  if (expected) lost_at_ = host_.now();
+  // 0x8E that our own new connection caused is no conflict.
+  if (expected && failure == refresh::Failure::session_conflict) failure = refresh::Failure::transient;
+  if (machine_.phase == Phase::overlap) {
+    at(index).session.discard();
+    take_back(index);
+    at(index).has_session = false;
+    forget_grants(index);
+  }
+  feed({.kind = InputKind::serving_lost,
+        .failure = failure,
+        .expected = expected,
+        .retry_after = end.error.retry_after()},
+       end.error);
+}
+
+std::uint8_t ClientCore::index_of(const Link& link) const noexcept {
+  return connections_[0] != nullptr && &connections_[0]->link == &link ? 0 : 1;
+}
+
+}  // namespace axonpush::inline v0
