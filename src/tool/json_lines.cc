@@ -416,4 +416,33 @@ bool read_line(std::FILE* from, std::string& line) {
   return c != EOF || !line.empty();
 }
 
+std::string widened(std::string_view bytes) {
+  std::string text;
+  for (const char value : bytes) {
+    const auto byte = static_cast<unsigned char>(value);
+    if (byte < 0x80) {
+      text += value;
+    } else {
+      text += static_cast<char>(0xC0 | byte >> 6);
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return text;
+}
+
+bool narrowed(std::string_view text, std::vector<std::uint8_t>& bytes) {
+  bytes.clear();
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto first = static_cast<std::uint8_t>(text[at]);
+    if (first < 0x80) {
+      bytes.push_back(first);
+      continue;
+    }
+    if (first > 0xC3 || at + 1 == text.size()) return false;
+    ++at;
+    bytes.push_back(static_cast<std::uint8_t>(first << 6 | (static_cast<std::uint8_t>(text[at]) & 0x3F)));
+  }
+  return true;
+}
+
 }  // namespace axonpush::tool

@@ -72,6 +72,9 @@ class JsonOut {
 // "00ff", also with spaces, colons or 0x in front. False when it is no hex.
 [[nodiscard]] bool parse_hex(std::string_view hex, std::vector<std::uint8_t>& bytes);
 [[nodiscard]] std::string to_hex(const std::uint8_t* bytes, std::size_t size);
+// Bytes as text of one character each, U+0000 to U+00FF, and back; false for a character that is no byte.
+[[nodiscard]] std::string widened(std::string_view bytes);
+[[nodiscard]] bool narrowed(std::string_view text, std::vector<std::uint8_t>& bytes);
 // Printable ASCII as it is, everything else as \xNN: for what goes to a terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 

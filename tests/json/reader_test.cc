@@ -40,14 +40,13 @@ TEST(JsonReader, RefusesWhatIsNoObjectWhereOneIsNeeded) {  // J-01
 }
 
 TEST(JsonReader, AgreesWithTheReferenceOnMutations) {
-  const std::string seeds[] = {
-      R"({"id":"evt_1","n":-12.5e3,"t":true,"f":false,"z":null,"a":[1,2,{"b":[]}],)"
-      R"("o":{},"s":"a\"\\\u00e9\ud83d\ude00"})",
-      "[ 1 , { \"a\" : [ ] } ,\n\t\"x\" ]",
-      "\"only\"",
-      "-0",
-      repeat("{\"a\":", 70),
-      "{\"k\":\"\xC3\xA9\xF0\x9F\x98\x80\"}"};
+  const std::string seeds[] = {R"({"id":"evt_1","n":-12.5e3,"t":true,"f":false,"z":null,"a":[1,2,{"b":[]}],)"
+                               R"("o":{},"s":"a\"\\\u00e9\ud83d\ude00"})",
+                               "[ 1 , { \"a\" : [ ] } ,\n\t\"x\" ]",
+                               "\"only\"",
+                               "-0",
+                               repeat("{\"a\":", 70),
+                               "{\"k\":\"\xC3\xA9\xF0\x9F\x98\x80\"}"};
   std::mt19937 random(7);
   const std::string_view alphabet = "{}[]:,\"\\ ntru0123.-+eE\n\x01\x7F\xC3\xA9";
   std::size_t accepted = 0, refused = 0;

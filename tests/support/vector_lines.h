@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "support/paths.h"
+
 namespace axonpush::test {
 
 class VectorLine {
@@ -119,7 +121,7 @@ class VectorLine {
 // The lines of shared/vectors/NAME beside the source tree; none when the file is not there.
 inline std::vector<VectorLine::Values> vectors(const std::string& name) {
   std::vector<VectorLine::Values> lines;
-  std::ifstream file(std::string(AXONPUSH_SOURCE_DIR) + "/../shared/vectors/" + name);
+  std::ifstream file(source_dir() + "/../shared/vectors/" + name);
   for (std::string line; std::getline(file, line);) {
     if (!line.empty()) lines.push_back(VectorLine::read(line));
   }

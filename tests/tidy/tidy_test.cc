@@ -13,12 +13,14 @@
 #include <string>
 #include <vector>
 
+#include "support/paths.h"
+
 namespace axonpush::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = AXONPUSH_SOURCE_DIR;
+const fs::path kRoot = test::source_dir();
 
 struct SourceFile {
   std::string path;  // from the root
