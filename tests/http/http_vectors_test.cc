@@ -95,7 +95,7 @@ void check_request(const JsonNode& vector) {
 }
 
 TEST(HttpVectors, Agree) {
-  std::ifstream file(test::source_dir() + "/../shared/vectors/http1_vectors.jsonl");
+  std::ifstream file(axonpush::test::source_dir() + "/../shared/vectors/http1_vectors.jsonl");
   if (!file) GTEST_SKIP() << "the shared vectors are not at hand";
   std::size_t count = 0;
   std::set<std::string> ids;

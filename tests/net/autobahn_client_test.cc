@@ -337,7 +337,7 @@ const std::vector<ScriptedServer::Script>& ScriptedServer::scripts() {
 
 // Runs the program to its end; its exit code, or -1.
 int run_client(const std::string& url, const std::string& agent) {
-  const std::string program = test::binary_dir() + "/tests/autobahn_client";
+  const std::string program = axonpush::test::binary_dir() + "/tests/autobahn_client";
   std::vector<std::string> words = {program, url, agent};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());

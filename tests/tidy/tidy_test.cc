@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = test::source_dir();
+const fs::path kRoot = axonpush::test::source_dir();
 
 struct SourceFile {
   std::string path;  // from the root
