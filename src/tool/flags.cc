@@ -246,10 +246,31 @@ std::optional<int> Flags::take_flag(Arguments arguments, std::size_t& index) {
   return assign_or_say(*flag, arguments[++index], source);
 }
 
+void Flags::name_variables() {
+  const auto variable_of = [](std::string_view words) {
+    std::string variable = "AXONPUSH_";
+    for (const char letter : words) {
+      const bool lower = letter >= 'a' && letter <= 'z';
+      variable += lower ? static_cast<char>(letter - 'a' + 'A') : letter == '-' || letter == ' ' ? '_' : letter;
+    }
+    return variable;
+  };
+  for (Flag& flag : flags_) {
+    if (!flag.info.environment.empty() || flag.kind == Kind::texts) continue;
+    flag.own_variable = variable_of(flag.info.name);
+    const bool taken = std::any_of(flags_.begin(), flags_.end(), [&](const Flag& other) {
+      return other.info.environment == flag.own_variable || other.info.environment_alias == flag.own_variable;
+    });
+    flag.variable_has_command = taken;
+    if (taken) flag.own_variable = variable_of(join({command_, "_", flag.info.name}));
+  }
+}
+
 std::optional<int> Flags::read_environment() {
   for (Flag& flag : flags_) {
     if (flag.given) continue;
-    for (const std::string_view variable : {flag.info.environment, flag.info.environment_alias}) {
+    for (const std::string_view variable :
+         {flag.info.environment, flag.info.environment_alias, std::string_view(flag.own_variable)}) {
       const std::string_view value = environment_value(variable);
       if (value.empty()) continue;
       if (const auto code = assign_or_say(flag, value, join({"the variable ", variable}))) return code;
@@ -260,6 +281,7 @@ std::optional<int> Flags::read_environment() {
 }
 
 std::optional<int> Flags::parse(Arguments arguments) {
+  name_variables();
   bool only_words = false;
   for (std::size_t index = 0; index < arguments.size(); ++index) {
     const std::string_view word = arguments[index];
@@ -301,7 +323,9 @@ void Flags::print_help() const {
     std::string right(flag.info.help);
     std::string aside;
     if (!flag.info.secret && !flag.shown_default.empty()) aside = join({"default ", flag.shown_default});
-    for (const std::string_view variable : {flag.info.environment, flag.info.environment_alias}) {
+    // Its own variable is shown only where it is not the one that the last line of the help tells of.
+    const std::string_view own = flag.variable_has_command ? std::string_view(flag.own_variable) : std::string_view();
+    for (const std::string_view variable : {flag.info.environment, flag.info.environment_alias, own}) {
       if (variable.empty()) continue;
       aside += join({aside.empty() ? "or " : ", or ", variable});
     }
@@ -309,6 +333,10 @@ void Flags::print_help() const {
     print_row(left_of(flag), right);
   }
   print_row("--help", "this text");
+  if (!flags_.empty()) {
+    std::printf("\nA flag that names no variable is also read from %s.\n",
+                "AXONPUSH_ and its name in capitals (--broker-port: AXONPUSH_BROKER_PORT)");
+  }
   for (const std::string_view note : notes_) std::printf("\n%.*s\n", static_cast<int>(note.size()), note.data());
 }
 

@@ -5,8 +5,9 @@
 //   Flags flags("listen", "prints each event on a line of its own");
 //   flags.text(channel, {.name = "channel", .value = "ID", .help = "...", .environment = "AXONPUSH_CHANNEL_ID"});
 //   if (const auto exit_code = flags.parse(arguments)) return *exit_code;
-// Explicit flags beat the environment, and an empty variable counts as unset (CONTRACT: configuration). What is wrong
-// is one sentence on stderr and exit code 2; --help goes to stdout and is exit code 0. A value never appears in a
+// Explicit flags beat the environment, and an empty variable counts as unset (CONTRACT: configuration). A flag that
+// names no variable has AXONPUSH_NAME, or AXONPUSH_COMMAND_NAME when another flag of the command has that. What is
+// wrong is one sentence on stderr and exit code 2; --help goes to stdout and is exit code 0. A value never appears in a
 // message when its flag is `secret`. Lifetime: the variables and texts outlive the Flags. Thread rule: main's thread.
 #pragma once
 
@@ -72,6 +73,8 @@ class Flags {
   };
   struct Flag {
     FlagInfo info = {};
+    std::string own_variable = {};  // of a flag that names none
+    bool variable_has_command = false;
     Kind kind = Kind::text;
     void* into = nullptr;
     std::uint64_t least = 0;
@@ -81,6 +84,7 @@ class Flags {
   };
 
   void add(Flag flag);
+  void name_variables();
   [[nodiscard]] Flag* find(std::string_view name);
   [[nodiscard]] bool assign(Flag& flag, std::string_view value) const;
   [[nodiscard]] std::optional<int> assign_or_say(Flag& flag, std::string_view value, std::string_view source) const;

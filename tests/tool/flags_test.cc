@@ -190,4 +190,38 @@ TEST(Flags, SecretValueIsNeverShown) {
   EXPECT_EQ(out.find("ak_default"), std::string::npos) << out;
 }
 
+TEST(Flags, EveryFlagHasAVariable) {
+  const Variable port("AXONPUSH_PORT", "8080");
+  const Variable verbose("AXONPUSH_VERBOSE", "1");
+  const Variable seconds("AXONPUSH_TIMEOUT", "2.5");
+  const Outcome outcome = parse({});
+  EXPECT_FALSE(outcome.code.has_value()) << outcome.err;
+  EXPECT_EQ(outcome.values.port, 8080);
+  EXPECT_TRUE(outcome.values.toggle);
+  EXPECT_EQ(outcome.values.seconds, axonpush::milliseconds(2'500));
+  EXPECT_EQ(parse({"--port", "1"}).values.port, 1);
+}
+
+TEST(Flags, AMalformedVariableIsNamed) {
+  const Variable port("AXONPUSH_PORT", "eighty");
+  const Outcome outcome = parse({});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("AXONPUSH_PORT"), std::string::npos) << outcome.err;
+}
+
+// `listen --timeout` beside `--http-timeout`, which is what CONTRACT's AXONPUSH_TIMEOUT means.
+TEST(Flags, AVariableThatAnotherFlagNamesIsLeftToIt) {
+  const Variable theirs("AXONPUSH_TIMEOUT", "2");
+  const Variable ours("AXONPUSH_TRY_TIMEOUT", "3");
+  Duration http_timeout = axonpush::seconds(30);
+  Duration timeout = axonpush::seconds(0);
+  Flags flags("try", "a command of the tests");
+  flags.seconds(timeout, {.name = "timeout", .value = "SECONDS", .help = "in all"});
+  flags.seconds(http_timeout,
+                {.name = "http-timeout", .value = "SECONDS", .help = "a time", .environment = "AXONPUSH_TIMEOUT"});
+  EXPECT_FALSE(flags.parse({}).has_value());
+  EXPECT_EQ(http_timeout, axonpush::seconds(2));
+  EXPECT_EQ(timeout, axonpush::seconds(3));
+}
+
 }  // namespace
