@@ -20,7 +20,8 @@ enum class TraceKind : std::uint8_t {
   packet_in,  // number: MQTT packet type; size
   packet_out,
   state,      // number: ConnectionState
-  swap_step,  // number: RefreshPhase
+  input,      // what the refresh machine is told; number: refresh::InputKind, size: the refresh::Phase it meets
+  swap_step,  // number: refresh::Phase
   active,     // this connection is the active one from now on
   retired,
   lost,

@@ -392,10 +392,11 @@ void ClientCore::report_gap(Instant from, Instant to) noexcept {
   call(options_.on_gap, PossibleGap{.from = from, .to = to});
 }
 
-void ClientCore::trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error) noexcept {
+void ClientCore::trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error,
+                       std::uint32_t size) noexcept {
   if (config_.options.trace == nullptr || abandoned_) return;
   config_.options.trace->record(
-      {.at = host_.now(), .connection = connection, .number = number, .size = 0, .kind = kind, .error = error});
+      {.at = host_.now(), .connection = connection, .number = number, .size = size, .kind = kind, .error = error});
 }
 
 }  // namespace axonpush::inline v0

@@ -160,7 +160,8 @@ class ClientCore final : public Driven,
   void report(const Error& error, std::string_view subject, std::uint32_t attempt, Duration next_delay) noexcept;
   void report_gap(Instant from, Instant to) noexcept;
   void forget_session() noexcept;
-  void trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error) noexcept;
+  void trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error,
+             std::uint32_t size = 0) noexcept;
   [[nodiscard]] std::uint32_t draw() noexcept;
   [[nodiscard]] mqtt::ClientTerms terms() const noexcept;
   [[nodiscard]] Connection& at(std::uint8_t index) noexcept { return *connections_[index]; }

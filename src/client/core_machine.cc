@@ -31,6 +31,8 @@ void ClientCore::drain_inputs() noexcept {
     inputs_.erase(0);
     queued.input.random = draw();
     const refresh::State before = machine_;
+    trace(TraceKind::input, 0, static_cast<std::uint32_t>(queued.input.kind), queued.error.code(),
+          static_cast<std::uint32_t>(before.phase));
     const refresh::Step step = refresh::step(before, queued.input, settings_, host_.now());
     machine_ = step.state;
     if (before.phase != machine_.phase) {

@@ -11,8 +11,8 @@ constexpr std::string_view kStates[] = {"idle",    "connecting",   "live",     "
                                         "waiting", "reconnecting", "draining", "closed"};
 constexpr std::string_view kTraceKinds[] = {"fetch_started",  "fetch_done", "fetch_failed", "dial_started",
                                             "transport_open", "upgraded",   "packet_in",    "packet_out",
-                                            "state",          "swap_step",  "active",       "retired",
-                                            "lost",           "closed",     "error"};
+                                            "state",          "input",      "swap_step",    "active",
+                                            "retired",        "lost",       "closed",       "error"};
 constexpr std::string_view kPhases[] = {"idle",      "first_fetch",  "first_dial", "live",    "live_fetch",
                                         "live_dial", "live_restore", "overlap",    "drain",   "reconnect_wait",
                                         "fetch",     "dial",         "restore",    "closing", "closed"};

@@ -76,8 +76,9 @@ class ApiPeer final : public Peer {
       const std::size_t colon = line.find(':');
       request.headers[lower(line.substr(0, colon))] = line.substr(line.find_first_not_of(' ', colon + 1));
     }
+    request.head = received_.substr(0, end + 4);
     request.at = api_.world_.now();
-    api_.requests.push_back(request);
+    if (api_.keeps_history) api_.requests.push_back(request);
     const ApiResponse response = api_.answer(request);
     if (response.silent) return;
     auto send = [kept = std::weak_ptr<Connection>(connection_->shared_from_this()), response,
@@ -119,8 +120,9 @@ World::PeerMaker ModelApi::maker() {
 
 std::string ModelApi::credentials_body() {
   ++issued;
-  last_token = "TOKENMARKER-" + std::to_string(issued) + "-0123456789abcdef";
+  last_token = "TOKENMARKER-" + token_tag + std::to_string(issued) + "-0123456789abcdef";
   expiries_[last_token] = world_.now() + lifetime;
+  if (on_issued) on_issued(last_token, world_.now() + lifetime);
   std::string body = "{\"endpoint\":\"broker.example.com\",\"presignedWssUrl\":\"" + broker_url +
                      "\",\"expiresAt\":\"" + rfc3339_of(world_.wall() + clock_skew + lifetime) + "\",\"authToken\":\"" +
                      last_token + "\"";

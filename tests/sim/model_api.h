@@ -17,6 +17,7 @@ struct ApiRequest {
   std::string method;
   std::string target;
   std::map<std::string, std::string> headers;  // lower-case names
+  std::string head;                            // as it came
   Instant at;
 };
 
@@ -44,6 +45,7 @@ class ModelApi {
   Duration lifetime = hours(1);
   bool same_client_id = false;
   std::string client_id = "client";  // a number follows unless same_client_id
+  std::string token_tag = {};        // told apart by whoever has several of these
   std::string topic_prefix = "axonpush/org_1";
   std::string env_slug = {};
   std::string broker_url = "wss://broker.example.com/mqtt?x-amz-customauthorizer-name=SECRETQUERYMARKER";
@@ -57,6 +59,10 @@ class ModelApi {
   // May this token open a connection now?
   [[nodiscard]] bool token_valid(const std::string& token) const;
   void expire_all() { expiries_.clear(); }
+
+  // Told what was handed out, and until when it opens connections.
+  std::function<void(const std::string& token, Instant expires)> on_issued;
+  bool keeps_history = true;  // of requests
 
   std::vector<ApiRequest> requests;
   std::uint32_t issued = 0;

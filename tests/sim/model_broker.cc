@@ -42,29 +42,28 @@ std::string packet(int first, const std::string& body) {
   return std::string(1, static_cast<char>(first)) + variable(body.size()) + body;
 }
 
-std::vector<std::string> levels(const std::string& text) {
-  std::vector<std::string> parts(1);
-  for (const char value : text) {
-    if (value == '/') {
-      parts.emplace_back();
-    } else {
-      parts.back() += value;
-    }
-  }
-  return parts;
+// Takes the first level off.
+std::string_view take_level(std::string_view& text, bool& more) {
+  const std::size_t slash = text.find('/');
+  const std::string_view level = text.substr(0, slash);
+  more = slash != std::string_view::npos;
+  text = more ? text.substr(slash + 1) : std::string_view();
+  return level;
 }
 
 }  // namespace
 
-bool model_matches(const std::string& filter, const std::string& topic) {
-  const std::vector<std::string> wanted = levels(filter);
-  const std::vector<std::string> given = levels(topic);
-  for (std::size_t at = 0; at < wanted.size(); ++at) {
-    if (wanted[at] == "#") return true;
-    if (at >= given.size()) return false;
-    if (wanted[at] != "+" && wanted[at] != given[at]) return false;
+bool model_matches(std::string_view filter, std::string_view topic) {
+  bool more_wanted = true;
+  bool more_given = true;
+  while (more_wanted) {
+    const std::string_view wanted = take_level(filter, more_wanted);
+    if (wanted == "#") return true;
+    if (!more_given) return false;
+    const std::string_view given = take_level(topic, more_given);
+    if (wanted != "+" && wanted != given) return false;
   }
-  return wanted.size() == given.size();
+  return !more_given;
 }
 
 // --- The broker
@@ -73,15 +72,16 @@ World::PeerMaker ModelBroker::maker() {
   return [this] { return std::make_unique<BrokerPeer>(*this); };
 }
 
-std::size_t ModelBroker::publish(const std::string& topic, const std::string& payload, int qos) {
+std::size_t ModelBroker::publish(const std::string& topic, const std::string& payload, int qos, std::uint64_t tag) {
+  forget_expired();
   std::size_t reached = 0;
   for (auto& [id, session] : sessions) {
     int granted = -1;
     for (const auto& [filter, filter_qos] : session.filters) {
-      if (model_matches(filter, topic)) granted = std::max(granted, filter_qos);
+      if (filter_qos > granted && model_matches(filter, topic)) granted = filter_qos;
     }
     if (granted < 0) continue;
-    const Message message{topic, payload, std::min(qos, granted), false};
+    const Message message{topic, payload, std::min(qos, granted), false, tag};
     if (session.peer == nullptr) {
       if (message.qos > 0) session.queue.push_back(message);
     } else {
@@ -90,6 +90,16 @@ std::size_t ModelBroker::publish(const std::string& topic, const std::string& pa
     ++reached;
   }
   return reached;
+}
+
+// [MQTT-3.1.2-11.2]: a session ends when its expiry interval has passed since its connection ended.
+void ModelBroker::forget_expired() {
+  for (auto at = sessions.begin(); at != sessions.end();) {
+    const BrokerSession& session = at->second;
+    const bool over =
+        session.peer == nullptr && world_.now() - session.ended_at > seconds(static_cast<std::int64_t>(session.expiry));
+    at = over ? sessions.erase(at) : std::next(at);
+  }
 }
 
 std::vector<BrokerPeer*> ModelBroker::live() const {
@@ -126,6 +136,7 @@ void BrokerPeer::violate(const std::string& what) { broker_.violations.push_back
 void BrokerPeer::on_end() {
   if (closed_) return;
   closed_ = true;
+  if (broker_.director != nullptr) broker_.director->on_gone(*this);
   const auto found = broker_.sessions.find(client_id_);
   if (found == broker_.sessions.end() || found->second.peer != this) return;
   found->second.peer = nullptr;
@@ -142,11 +153,15 @@ void BrokerPeer::on_bytes(std::string_view bytes) {
 
 void BrokerPeer::read_upgrade() {
   const std::size_t end = received_.find("\r\n\r\n");
+  BrokerDirector* director = broker_.director;
   if (end == std::string::npos || !broker_.answer_upgrade) return;
   const std::string head = received_.substr(0, end);
+  if (director != nullptr) director->on_upgrade(*this, head);
+  if (director != nullptr && !director->answers(*this, BrokerDirector::Step::upgrade)) return;
   received_.erase(0, end + 4);
   ++broker_.upgrades;
-  const int status = broker_.upgrade_status();
+  int status = director == nullptr ? -1 : director->upgrade_status(*this);
+  if (status < 0) status = broker_.upgrade_status();
   if (status != 101) {
     send_raw("HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 0\r\n\r\n");
     cut(Connection::Cut::orderly);
@@ -190,6 +205,10 @@ void BrokerPeer::read_frames() {
     if ((first & 0x70) != 0) violate("reserved bits");
     if ((first & 0x80) == 0) violate("a fragment");
     if (received_.size() < header + 4 + size) return;
+    if (broker_.director != nullptr) {
+      broker_.director->on_frame(*this, static_cast<std::uint32_t>(word_at(received_, header)) << 16 |
+                                            static_cast<std::uint32_t>(word_at(received_, header + 2)));
+    }
     std::string payload = received_.substr(header + 4, size);
     for (std::size_t at = 0; at < size; ++at) {
       payload[at] = static_cast<char>(byte_at(payload, at) ^ byte_at(received_, header + at % 4));
@@ -219,6 +238,10 @@ void BrokerPeer::read_packets() {
     std::size_t size = 0;
     if (!read_variable(stream_, at, size) || stream_.size() < at + size) return;
     const int first = byte_at(stream_, 0);
+    if (broker_.maximum_packet_size != 0 && connected_ && at + size > broker_.maximum_packet_size) {
+      violate("a packet over the Maximum Packet Size");
+    }
+    if (broker_.director != nullptr) broker_.director->on_packet(*this, first >> 4, at + size);
     const std::string body = stream_.substr(at, size);
     stream_.erase(0, at + size);
     try {
@@ -241,15 +264,9 @@ void BrokerPeer::on_mqtt(int type, int flags, const std::string& body) {
     case 3:
       on_publish(flags, body);
       return;
-    case 4: {
-      ++broker_.pubacks;
-      BrokerSession& session = broker_.sessions[client_id_];
-      const auto id = static_cast<std::uint16_t>(word_at(body, 0));
-      if (session.in_flight.erase(id) == 0) violate("PUBACK for an unknown packet id");
-      std::erase(session.in_flight_order, id);
-      pump();
+    case 4:
+      on_puback(body);
       return;
-    }
     case 8:
       if (flags != 2) violate("SUBSCRIBE flags");
       on_subscribe(body);
@@ -261,23 +278,42 @@ void BrokerPeer::on_mqtt(int type, int flags, const std::string& body) {
     case 12:
       ++broker_.pings;
       if (!body.empty()) violate("PINGREQ with a body");
-      if (broker_.answer_ping) send_packet(std::string("\xD0\x00", 2));
-      return;
-    case 14: {
-      ++broker_.disconnects;
-      saw_disconnect_ = true;
-      const int reason = body.empty() ? 0 : byte_at(body, 0);
-      broker_.disconnect_reasons.push_back(reason);
-      std::size_t at = 1;
-      std::size_t size = 0;
-      if (body.size() > 1 && read_variable(body, at, size) && size >= 5 && byte_at(body, at) == 0x11) {
-        broker_.sessions[client_id_].expiry =
-            static_cast<std::uint32_t>(word_at(body, at + 1)) << 16 | static_cast<std::uint32_t>(word_at(body, at + 3));
+      if (!broker_.answer_ping) return;
+      if (broker_.director == nullptr || broker_.director->answers(*this, BrokerDirector::Step::ping)) {
+        send_packet(std::string("\xD0\x00", 2));
       }
       return;
-    }
+    case 14:
+      on_disconnect(body);
+      return;
     default:
       violate("packet type " + std::to_string(type));
+  }
+}
+
+// [MQTT-4.6.0-2]: PUBACKs in the order of the PUBLISHes.
+void BrokerPeer::on_puback(const std::string& body) {
+  ++broker_.pubacks;
+  BrokerSession& session = broker_.sessions[client_id_];
+  const auto id = static_cast<std::uint16_t>(word_at(body, 0));
+  if (session.in_flight.erase(id) == 0) violate("PUBACK for an unknown packet id");
+  if (!session.in_flight_order.empty() && session.in_flight_order.front() != id) violate("PUBACK out of order");
+  std::erase(session.in_flight_order, id);
+  if (broker_.director != nullptr) broker_.director->on_acknowledged(*this, id);
+  pump();
+}
+
+void BrokerPeer::on_disconnect(const std::string& body) {
+  ++broker_.disconnects;
+  saw_disconnect_ = true;
+  const int reason = body.empty() ? 0 : byte_at(body, 0);
+  if (broker_.keeps_history) broker_.disconnect_reasons.push_back(reason);
+  if (broker_.director != nullptr) broker_.director->on_leaving(*this);
+  std::size_t at = 1;
+  std::size_t size = 0;
+  if (body.size() > 1 && read_variable(body, at, size) && size >= 5 && byte_at(body, at) == 0x11) {
+    broker_.sessions[client_id_].expiry =
+        static_cast<std::uint32_t>(word_at(body, at + 1)) << 16 | static_cast<std::uint32_t>(word_at(body, at + 3));
   }
 }
 
@@ -317,74 +353,103 @@ void BrokerPeer::on_connect(const std::string& body) {
   seen.has_password = (flags & 64) != 0;
   if (seen.has_password && !text().empty()) violate("a password with content");
   if (at != body.size()) violate("CONNECT has bytes left over");
-  broker_.connects.push_back(seen);
-  order_ = broker_.connects.size();
+  if (broker_.keeps_history) broker_.connects.push_back(seen);
+  order_ = ++broker_.connect_count_;
   client_id_ = seen.client_id;
+  user_name_ = seen.user_name;
+  keep_alive_ = broker_.server_keep_alive != 0 ? broker_.server_keep_alive : seen.keep_alive;
+  BrokerDirector* director = broker_.director;
   if (!broker_.answer_connect) return;
-  int reason = broker_.connack_reason                     ? broker_.connack_reason(seen)
-               : broker_.api_.token_valid(seen.user_name) ? 0
-                                                          : 0x87;
+  if (director != nullptr && !director->answers(*this, BrokerDirector::Step::connect)) return;
+  int reason = director == nullptr ? -1 : director->connack(*this, seen);
+  if (reason < 0) {
+    reason = broker_.connack_reason                     ? broker_.connack_reason(seen)
+             : broker_.api_.token_valid(seen.user_name) ? 0
+                                                        : 0x87;
+  }
   if (reason != 0) {
     send_packet(packet(0x20, std::string(1, '\0') + static_cast<char>(reason) + '\0'));
     cut(Connection::Cut::orderly);
     client_id_.clear();
     return;
   }
-  const auto found = broker_.sessions.find(client_id_);
-  bool present = false;
-  if (found != broker_.sessions.end()) {
-    BrokerSession& session = found->second;
-    if (session.peer != nullptr) {
-      BrokerPeer* old = session.peer;
-      if (broker_.takeover_disconnect) old->send_disconnect(0x8E);
-      old->cut(Connection::Cut::orderly);
-      old->closed_ = true;
-      session.peer = nullptr;
-      session.ended_at = broker_.world_.now();
-    }
-    const bool expired = broker_.world_.now() - session.ended_at > seconds(static_cast<std::int64_t>(session.expiry));
-    present = !seen.clean_start && broker_.keep_sessions && !expired;
-    if (!present) broker_.sessions.erase(found);
-  }
+  const bool present = takes_over(seen);
   BrokerSession& session = broker_.sessions[client_id_];
   session.client_id = client_id_;
   session.peer = this;
   session.expiry = seen.session_expiry;
   connected_ = true;
-  send_packet(packet(0x20, std::string(1, static_cast<char>(present ? 1 : 0)) + '\0' +
-                               variable(broker_.connack_properties.size()) + broker_.connack_properties));
+  connected_at_ = broker_.world_.now();
+  if (director != nullptr) director->on_connected(*this, seen, present);
+  const std::string announces = announced() + broker_.connack_properties;
+  send_packet(packet(
+      0x20, std::string(1, static_cast<char>(present ? 1 : 0)) + '\0' + variable(announces.size()) + announces));
   if (present) resume();
+}
+
+// What there is of this client id's past: its connection ends, its session goes on or not.
+bool BrokerPeer::takes_over(const SeenConnect& seen) {
+  const auto found = broker_.sessions.find(client_id_);
+  if (found == broker_.sessions.end()) return false;
+  BrokerSession& session = found->second;
+  if (session.peer != nullptr) {
+    BrokerPeer* old = session.peer;
+    if (broker_.takeover_disconnect) old->send_disconnect(0x8E);
+    old->cut(Connection::Cut::orderly);
+    old->closed_ = true;
+    if (broker_.director != nullptr) broker_.director->on_gone(*old);
+    session.peer = nullptr;
+    session.ended_at = broker_.world_.now();
+  }
+  const bool expired = broker_.world_.now() - session.ended_at > seconds(static_cast<std::int64_t>(session.expiry));
+  const bool kept = broker_.keep_sessions && (broker_.director == nullptr || broker_.director->keeps_session(*this));
+  const bool present = !seen.clean_start && kept && !expired;
+  if (!present) broker_.sessions.erase(found);
+  return present;
+}
+
+std::string BrokerPeer::announced() const {
+  std::string made;
+  if (broker_.receive_maximum != 0) made += '\x21' + word(broker_.receive_maximum);
+  if (broker_.server_keep_alive != 0) made += '\x13' + word(broker_.server_keep_alive);
+  if (broker_.maximum_packet_size != 0) {
+    made += '\x27' + word(broker_.maximum_packet_size >> 16) + word(broker_.maximum_packet_size & 0xFFFF);
+  }
+  return made;
 }
 
 // What was sent and not acknowledged goes out again, then what waited.
 void BrokerPeer::resume() {
   BrokerSession& session = broker_.sessions[client_id_];
-  for (const std::uint16_t id : session.in_flight_order) {
-    const Message& message = session.in_flight[id];
-    send_packet(packet(0x3A, word(message.topic.size()) + message.topic + word(id) + '\0' + message.payload));
-    ++broker_.deliveries;
-  }
+  for (const std::uint16_t id : session.in_flight_order) send_message(session.in_flight[id], id, true);
   pump();
+}
+
+void BrokerPeer::send_message(const Message& message, std::uint16_t id, bool again) {
+  std::string body = word(message.topic.size()) + message.topic;
+  if (message.qos > 0) body += word(id);
+  body += '\0';
+  body += message.payload;
+  send_packet(packet(message.qos == 0 ? 0x30 : again ? 0x3A : 0x32, body));
+  ++broker_.deliveries;
+  if (broker_.director != nullptr) broker_.director->on_sent(*this, message, again);
 }
 
 void BrokerPeer::pump() {
   BrokerSession& session = broker_.sessions[client_id_];
   while (!session.queue.empty() && session.in_flight.size() < receive_maximum_ && session.peer == this) {
-    const Message message = session.queue.front();
-    session.queue.pop_front();
     while (session.next_id == 0 || session.in_flight.count(session.next_id) != 0) ++session.next_id;
     const std::uint16_t id = session.next_id++;
-    session.in_flight[id] = message;
+    const Message& message = session.in_flight[id] = std::move(session.queue.front());
+    session.queue.pop_front();
     session.in_flight_order.push_back(id);
-    send_packet(packet(0x32, word(message.topic.size()) + message.topic + word(id) + '\0' + message.payload));
-    ++broker_.deliveries;
+    send_message(message, id, false);
   }
 }
 
 void BrokerPeer::deliver(const Message& message) {
   if (message.qos == 0) {
-    send_packet(packet(0x30, word(message.topic.size()) + message.topic + '\0' + message.payload));
-    ++broker_.deliveries;
+    send_message(message, 0, false);
     return;
   }
   broker_.sessions[client_id_].queue.push_back(message);
@@ -411,12 +476,21 @@ void BrokerPeer::on_publish(int flags, const std::string& body) {
   if (!read_variable(body, at, properties)) violate("PUBLISH properties");
   at += properties;
   made.payload = body.substr(at);
-  const int reason = made.qos > 0 ? broker_.puback_reason(made.topic) : 0;
+  BrokerDirector* director = broker_.director;
+  int reason = made.qos == 0 || director == nullptr ? -1 : director->puback(*this, made.topic);
+  if (reason < 0) reason = made.qos > 0 ? broker_.puback_reason(made.topic) : 0;
   if (reason < 0x80) {
-    broker_.stored.push_back(made);
+    if (broker_.keeps_history) broker_.stored.push_back(made);
+    if (director != nullptr) director->on_stored(*this, made, id);
     broker_.publish(made.topic, made.payload, made.qos);
   }
-  if (made.qos == 0 || !broker_.answer_publish) return;
+  if (made.qos == 0) return;
+  if (!broker_.answer_publish || (director != nullptr && !director->answers(*this, BrokerDirector::Step::publish))) {
+    if (broker_.receive_maximum != 0 && ++unanswered_ > broker_.receive_maximum) {
+      violate("more publishes in flight than the Receive Maximum");
+    }
+    return;
+  }
   send_packet(
       packet(0x40, word(id) + (reason == 0 ? std::string() : std::string(1, static_cast<char>(reason)) + '\0')));
 }
@@ -435,16 +509,19 @@ void BrokerPeer::on_subscribe(const std::string& body) {
     const int options = byte_at(body, at + 2 + size);
     at += 3 + size;
     filters.push_back(filter);
-    int reason = broker_.suback_reason(filter);
+    int reason = broker_.director == nullptr ? -1 : broker_.director->suback(*this, filter);
+    if (reason < 0) reason = broker_.suback_reason(filter);
     if (reason < 0x80) {
       reason = std::min(reason, options & 3);
       broker_.sessions[client_id_].filters[filter] = reason;
+      if (broker_.director != nullptr) broker_.director->on_granted(*this, filter);
     }
     reasons += static_cast<char>(reason);
   }
   if (filters.empty() || filters.size() > 8) violate("SUBSCRIBE with " + std::to_string(filters.size()) + " filters");
-  broker_.subscribes.push_back(filters);
+  if (broker_.keeps_history) broker_.subscribes.push_back(filters);
   if (!broker_.answer_subscribe) return;
+  if (broker_.director != nullptr && !broker_.director->answers(*this, BrokerDirector::Step::subscribe)) return;
   const std::string answer = packet(0x90, id + '\0' + reasons);
   if (broker_.suback_delay == Duration::zero()) {
     send_packet(answer);
@@ -465,8 +542,9 @@ void BrokerPeer::on_unsubscribe(const std::string& body) {
     filters.push_back(body.substr(at + 2, size));
     at += 2 + size;
     reasons += broker_.sessions[client_id_].filters.erase(filters.back()) != 0 ? '\0' : '\x11';
+    if (broker_.director != nullptr) broker_.director->on_withdrawn(*this, filters.back());
   }
-  broker_.unsubscribes.push_back(filters);
+  if (broker_.keeps_history) broker_.unsubscribes.push_back(filters);
   send_packet(packet(0xB0, id + '\0' + reasons));
 }
 

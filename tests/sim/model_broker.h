@@ -41,6 +41,7 @@ struct Message {
   std::string payload;
   int qos = 0;
   bool retain = false;
+  std::uint64_t tag = 0;  // of whoever publishes
 };
 
 struct BrokerSession {
@@ -55,13 +56,46 @@ struct BrokerSession {
   Instant ended_at;
 };
 
+// Whoever directs the broker and judges what it sees, connection by connection; used beside the settings below.
+class BrokerDirector {
+ public:
+  enum class Step : std::uint8_t {
+    upgrade,
+    connect,
+    subscribe,
+    publish,
+    ping
+  };
+  virtual ~BrokerDirector() = default;
+  // Does the broker answer?
+  virtual bool answers(BrokerPeer&, Step) { return true; }
+  // How, where it is not as the settings say: a status, a reason; < 0: no opinion.
+  virtual int upgrade_status(BrokerPeer&) { return -1; }
+  virtual int connack(BrokerPeer&, const SeenConnect&) { return -1; }
+  virtual int suback(BrokerPeer&, const std::string&) { return -1; }
+  virtual int puback(BrokerPeer&, const std::string&) { return -1; }
+  virtual bool keeps_session(BrokerPeer&) { return true; }
+  // What was seen.
+  virtual void on_upgrade(BrokerPeer&, std::string_view) {}
+  virtual void on_frame(BrokerPeer&, std::uint32_t) {}  // its mask
+  virtual void on_packet(BrokerPeer&, int, std::size_t) {}
+  virtual void on_connected(BrokerPeer&, const SeenConnect&, bool) {}
+  virtual void on_granted(BrokerPeer&, const std::string&) {}
+  virtual void on_withdrawn(BrokerPeer&, const std::string&) {}
+  virtual void on_stored(BrokerPeer&, const StoredPublish&, std::uint16_t) {}
+  virtual void on_sent(BrokerPeer&, const Message&, bool) {}  // an event; again
+  virtual void on_acknowledged(BrokerPeer&, std::uint16_t) {}
+  virtual void on_leaving(BrokerPeer&) {}  // DISCONNECT came
+  virtual void on_gone(BrokerPeer&) {}     // the connection is over
+};
+
 class ModelBroker {
  public:
   ModelBroker(World& world, ModelApi& api) : world_(world), api_(api) {}
   [[nodiscard]] World::PeerMaker maker();
 
   // An event from elsewhere: to every session with a matching filter. Answers to how many.
-  std::size_t publish(const std::string& topic, const std::string& payload, int qos = 1);
+  std::size_t publish(const std::string& topic, const std::string& payload, int qos = 1, std::uint64_t tag = 0);
 
   // Faults and settings. Each function is asked when its moment has come.
   std::function<int()> upgrade_status = [] { return 101; };
@@ -86,6 +120,13 @@ class ModelBroker {
   [[nodiscard]] BrokerPeer* peer_of(const std::string& client_id) const;
   [[nodiscard]] BrokerPeer* newest() const;
 
+  // What the CONNACK announces, besides the raw properties; what breaks it is a violation. 0: nothing announced.
+  std::uint16_t receive_maximum = 0;
+  std::uint32_t maximum_packet_size = 0;
+  std::uint16_t server_keep_alive = 0;
+  BrokerDirector* director = nullptr;
+  bool keeps_history = true;  // of connects, subscribes and publishes
+
   // What was seen.
   std::vector<SeenConnect> connects;
   std::vector<StoredPublish> stored;
@@ -98,9 +139,11 @@ class ModelBroker {
 
  private:
   friend class BrokerPeer;
+  void forget_expired();
   World& world_;
   ModelApi& api_;
   std::vector<BrokerPeer*> peers_;
+  std::uint64_t connect_count_ = 0;
 };
 
 // The broker's end of one connection.
@@ -121,6 +164,13 @@ class BrokerPeer final : public Peer {
   [[nodiscard]] const std::string& client_id() const { return client_id_; }
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] std::uint64_t order() const { return order_; }
+  [[nodiscard]] const std::string& user_name() const { return user_name_; }
+  [[nodiscard]] bool left() const { return saw_disconnect_; }
+  [[nodiscard]] std::uint16_t keep_alive() const { return keep_alive_; }
+  [[nodiscard]] Instant connected_at() const { return connected_at_; }
+  void violate(const std::string& what);
+
+  std::uint64_t note = 0;  // of whoever directs
 
  private:
   friend class ModelBroker;
@@ -133,24 +183,31 @@ class BrokerPeer final : public Peer {
   void on_subscribe(const std::string& body);
   void on_unsubscribe(const std::string& body);
   void deliver(const Message& message);
+  void send_message(const Message& message, std::uint16_t id, bool again);
   void pump();
-  void violate(const std::string& what);
   void resume();
+  void on_puback(const std::string& body);
+  void on_disconnect(const std::string& body);
+  [[nodiscard]] bool takes_over(const SeenConnect& seen);
+  [[nodiscard]] std::string announced() const;
 
   ModelBroker& broker_;
   std::string received_;
   std::string stream_;
   std::string client_id_;
+  std::string user_name_;
   std::uint64_t order_ = 0;
+  std::uint64_t unanswered_ = 0;  // QoS 1 publishes that got no PUBACK
   std::uint16_t receive_maximum_ = 65'535;
+  std::uint16_t keep_alive_ = 0;
+  Instant connected_at_;
   bool upgraded_ = false;
   bool connected_ = false;
   bool closed_ = false;
   bool saw_disconnect_ = false;
-  Instant subscribed_at_;
 };
 
 // MQTT 5 4.7, segment by segment.
-[[nodiscard]] bool model_matches(const std::string& filter, const std::string& topic);
+[[nodiscard]] bool model_matches(std::string_view filter, std::string_view topic);
 
 }  // namespace axonpush::sim

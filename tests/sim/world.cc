@@ -8,33 +8,36 @@
 namespace axonpush::sim {
 
 std::uint64_t stream_seed(std::uint64_t seed, std::string_view subsystem, std::uint64_t entity) {
-  std::uint64_t hash = 0xCBF29CE484222325ULL ^ seed;
+  // Each input is mixed on its own: seeds next to each other, or a seed and an entity that differ by the same amount,
+  // must not share streams.
+  std::uint64_t hash = Random(seed).next();
   for (const char value : subsystem) hash = (hash ^ static_cast<unsigned char>(value)) * 0x100000001B3ULL;
-  Random mixed(hash ^ (entity * 0x9E3779B97F4A7C15ULL));
-  return mixed.next();
+  return Random(hash ^ Random(entity + 0x5851F42D4C957F2DULL).next()).next();
 }
 
 bool SeededEntropy::fill(MutableBytes into) noexcept {
   if (failing) return false;
-  for (std::uint8_t& byte : into) byte = static_cast<std::uint8_t>(random_.next() >> 32);
+  std::size_t at = 0;
+  while (at < into.size()) {
+    std::uint64_t value = random_.next();
+    for (std::size_t end = std::min(into.size(), at + 8); at < end; ++at, value >>= 8) {
+      into[at] = static_cast<std::uint8_t>(value);
+    }
+  }
+  if (into.size() == 4) draws.add(load_be32(into.data()));
   return true;
 }
 
 // --- World
 
-void World::at(Instant when, Work work) {
-  queue_.push({when < now_ ? now_ : when, ++sequence_, std::make_shared<Work>(std::move(work))});
-}
-
-void World::listen(std::uint16_t port, PeerMaker make) { listeners_[port] = std::move(make); }
-
 bool World::step(Instant limit) {
-  if (queue_.empty() || queue_.top().at > limit) return false;
-  const Event event = queue_.top();
-  queue_.pop();
-  now_ = event.at;
+  Work work;
+  Instant at;
+  if (!queue_.take(limit, at, work)) return false;
+  now_ = at;
   ++events;
-  (*event.work)();
+  work();
+  if (observer != nullptr) observer->after_event();
   return true;
 }
 
@@ -60,33 +63,41 @@ class SimTransport final : public Transport {
   explicit SimTransport(Connection& connection) : connection_(connection) {}
 
   IoResult recv(MutableBytes into) noexcept override {
-    std::string& arrived = connection_.arrived_;
-    if (connection_.frozen) return {};
-    if (!arrived.empty()) {
-      const std::size_t size = std::min({arrived.size(), into.size(), connection_.chunk});
-      std::memcpy(into.data(), arrived.data(), size);
-      arrived.erase(0, size);
+    Connection& link = connection_;
+    if (link.frozen) return {};
+    if (link.arrived_ != 0) {
+      const std::size_t size = std::min({link.arrived_, into.size(), link.chunk});
+      std::memcpy(into.data(), link.to_client_.bytes.data() + link.to_client_.begin, size);
+      link.to_client_.drop(size);
+      link.arrived_ -= size;
+      link.read_total_ += size;
+      if (link.world_.observer != nullptr) link.world_.observer->reading(link, size);
       return {.outcome = IoOutcome::ok, .size = size};
     }
-    if (!connection_.ended_) return {};
-    if (connection_.cut_ == Connection::Cut::orderly) return {.outcome = IoOutcome::eof};
+    if (!link.ended_) return {};
+    if (link.cut_ == Connection::Cut::orderly) return {.outcome = IoOutcome::eof};
     return {.outcome = IoOutcome::error};
   }
 
   IoResult send(Bytes from) noexcept override {
-    if (connection_.ended_ && connection_.cut_ == Connection::Cut::reset) return {.outcome = IoOutcome::error};
-    if (connection_.stuck || connection_.frozen) return {};
-    const std::size_t size = std::min(from.size(), connection_.chunk);
+    Connection& link = connection_;
+    if (link.ended_ && link.cut_ == Connection::Cut::reset) return {.outcome = IoOutcome::error};
+    if (link.stuck || link.frozen) return {};
+    const std::size_t size = std::min(from.size(), link.chunk);
+    if (link.world_.observer != nullptr) link.world_.observer->writing(link, from.first(size));
     // What was written arrives, whether or not the client has closed since; only a reset undoes it.
-    connection_.world().after(connection_.latency,
-                              [kept = connection_.shared_from_this(), bytes = std::string(text_of(from.first(size)))] {
-                                if (!kept->ended_ || kept->cut_ == Connection::Cut::orderly)
-                                  kept->peer_->on_bytes(bytes);
-                              });
+    if (link.to_server_.add(text_of(from.first(size)), link.world_.now() + link.latency)) {
+      link.world_.at(link.to_server_.last, [kept = link.shared_from_this()] { kept->deliver_to_server(); });
+    }
     return {.outcome = IoOutcome::ok, .size = size};
   }
 
-  void interest(Interest wanted) noexcept override;
+  void interest(Interest wanted) noexcept override {
+    connection_.interest_ = wanted;
+    if ((wanted.read && (connection_.arrived_ != 0 || connection_.ended_)) || wanted.write) {
+      connection_.host_->again(connection_.id());
+    }
+  }
   IoOutcome shutdown() noexcept override {
     connection_.client_open_ = false;
     return IoOutcome::ok;
@@ -98,36 +109,81 @@ class SimTransport final : public Transport {
   Error error_ = Error(Errc::connection_lost, "the connection was reset by the peer");
 };
 
-void SimTransport::interest(Interest wanted) noexcept {
-  connection_.interest_ = wanted;
-  if ((wanted.read && (!connection_.arrived_.empty() || connection_.ended_)) || wanted.write) {
-    connection_.host_->again(connection_.id());
+// --- Connection
+
+bool Connection::Pipe::add(std::string_view more, Instant when) {
+  if (when < last) when = last;
+  bytes += more;
+  if (!portions.empty() && portions.back().at == when) {
+    portions.back().size += more.size();
+    return false;
+  }
+  last = when;
+  portions.push_back({when, more.size()});
+  return true;
+}
+
+void Connection::Pipe::drop(std::size_t size) {
+  begin += size;
+  if (begin == bytes.size()) {
+    bytes.clear();
+    begin = 0;
+  } else if (begin > 65'536) {
+    bytes.erase(0, begin);
+    begin = 0;
   }
 }
 
-// --- Connection
+void Connection::deliver_to_server() {
+  const std::size_t size = to_server_.portions.front().size;
+  to_server_.portions.pop_front();
+  if (!ended_ || cut_ == Cut::orderly) {
+    peer_->on_bytes(std::string_view(to_server_.bytes).substr(to_server_.begin, size));
+  }
+  to_server_.drop(size);
+}
+
+void Connection::deliver_to_client() {
+  const std::size_t size = to_client_.portions.front().size;
+  to_client_.portions.pop_front();
+  if (ended_ || closed_) {
+    // A reset has thrown the bytes away already.
+    return;
+  }
+  arrived_ += size;
+  host_->again(id_);
+}
 
 void Connection::send(std::string_view bytes) {
-  if (bytes.empty()) return;
-  VirtualHost* host = host_;
-  world_.after(latency, [host, id = id_, text = std::string(bytes)] {
-    const auto found = host->connections_.find(id);
-    if (found == host->connections_.end() || found->second->ended_) return;
-    found->second->arrived_ += text;
-    host->again(id);
-  });
+  if (bytes.empty() || closed_) return;
+  std::string changed;
+  if (garble) {
+    changed = bytes;
+    garble(changed);
+    bytes = changed;
+    if (bytes.empty()) return;
+  }
+  sent_total_ += bytes.size();
+  if (to_client_.add(bytes, world_.now() + latency)) {
+    world_.at(to_client_.last, [kept = shared_from_this()] { kept->deliver_to_client(); });
+  }
 }
 
 void Connection::end(Cut how) {
-  VirtualHost* host = host_;
-  world_.after(latency, [host, id = id_, how] {
-    const auto found = host->connections_.find(id);
-    if (found == host->connections_.end() || found->second->ended_) return;
-    found->second->ended_ = true;
-    found->second->cut_ = how;
-    if (how == Cut::reset) found->second->arrived_.clear();
-    host->again(id);
+  if (closed_) return;
+  const Instant when = std::max(world_.now() + latency, to_client_.last);
+  to_client_.last = when;
+  world_.at(when, [kept = shared_from_this(), how] {
+    if (kept->closed_ || kept->ended_) return;
+    kept->ended_ = true;
+    kept->cut_ = how;
+    if (how == Cut::reset) kept->arrived_ = 0;
+    kept->host_->again(kept->id_);
   });
+}
+
+void Connection::thaw() {
+  if (!closed_) host_->again(id_);
 }
 
 // --- Host
@@ -139,10 +195,13 @@ VirtualHost::~VirtualHost() = default;
 
 Instant VirtualHost::now() const noexcept { return world_.now(); }
 WallTime VirtualHost::wall_now() const noexcept { return world_.wall() + wall_offset; }
+bool VirtualHost::paused() const { return world_.now() < paused_until; }
 
 void VirtualHost::attach(Driven* driven) noexcept {
   driven_ = driven;
-  if (driven == nullptr) connections_.clear();
+  if (driven != nullptr) return;
+  while (!connections_.empty()) close(connections_.back()->id_);
+  armed_ = Instant::never();
 }
 
 void VirtualHost::request_turn(When when) noexcept {
@@ -157,20 +216,30 @@ void VirtualHost::request_turn(When when) noexcept {
   }
   if (turn_posted_) return;
   turn_posted_ = true;
-  world_.after(Duration::zero(), [this] {
-    turn_posted_ = false;
-    in_turn([this] { turn(); });
-  });
+  world_.after(Duration::zero(), [this] { on_posted(); });
+}
+
+void VirtualHost::on_posted() {
+  if (paused()) {
+    world_.at(paused_until, [this] { on_posted(); });
+    return;
+  }
+  turn_posted_ = false;
+  in_turn([this] { turn(); });
 }
 
 void VirtualHost::turn() {
   if (driven_ != nullptr) driven_->turn(now());
 }
 
-void VirtualHost::in_turn(const std::function<void()>& work) {
+void VirtualHost::begin_turn() {
+  ++turns;
+  if (world_.observer != nullptr) world_.observer->entering(*this);
   in_turn_ = true;
   turn_wanted_ = false;
-  work();
+}
+
+void VirtualHost::end_turn() {
   if (turn_wanted_) turn();
   in_turn_ = false;
   if (turn_wanted_) {
@@ -178,95 +247,129 @@ void VirtualHost::in_turn(const std::function<void()>& work) {
     request_turn(When::later);
   }
   rearm();
+  if (world_.observer != nullptr) world_.observer->left(*this);
 }
 
 void VirtualHost::rearm() {
-  const Instant wanted = driven_ == nullptr ? Instant::never() : driven_->deadline();
-  if (wanted == armed_ || wanted == Instant::never()) {
-    armed_ = wanted;
+  armed_ = driven_ == nullptr ? Instant::never() : driven_->deadline();
+  if (armed_ < timer_) arm(armed_);
+}
+
+void VirtualHost::arm(Instant wanted) {
+  timer_ = std::max(wanted, world_.now());
+  world_.at(timer_, [this, scheduled = timer_] { on_timer(scheduled); });
+}
+
+// A later deadline than the one an event was made for costs one idle event, not one for each change.
+void VirtualHost::on_timer(Instant scheduled) {
+  if (scheduled != timer_) return;
+  timer_ = Instant::never();
+  if (armed_ == Instant::never()) return;
+  if (armed_ > world_.now()) {
+    arm(armed_);
     return;
   }
-  armed_ = wanted;
-  world_.at(wanted, [this, wanted] {
-    if (armed_ != wanted) return;
-    armed_ = Instant::never();
-    in_turn([this] { turn(); });
-  });
+  if (paused()) {
+    arm(paused_until);
+    return;
+  }
+  ++timer_turns;
+  armed_ = Instant::never();
+  in_turn([this] { turn(); });
+}
+
+std::shared_ptr<Connection> VirtualHost::find(ConnectionId id) const {
+  for (const std::shared_ptr<Connection>& connection : connections_) {
+    if (connection->id_ == id) return connection;
+  }
+  return nullptr;
 }
 
 Status VirtualHost::open(const Endpoint& endpoint, ConnectionId id, ConnectionSink& sink) noexcept {
-  const DialPlan plan = world_.plan(endpoint);
-  const auto listener = world_.listeners_.find(endpoint.port);
+  if (world_.observer != nullptr) world_.observer->opening(*this, endpoint, id);
+  if (open_error) return open_error;
+  const DialPlan plan = world_.plan_for ? world_.plan_for(*this, endpoint) : world_.plan(endpoint);
   auto made = std::shared_ptr<Connection>(new Connection(world_, id, endpoint.port));
   made->sink_ = &sink;
   made->host_ = this;
   made->latency = plan.latency;
-  connections_[id] = std::move(made);
+  connections_.push_back(std::move(made));
   if (plan.fate == DialPlan::Fate::black_hole) {
     // The connector's own deadlines are what ends this.
-    world_.after(endpoint.connect_timeout, [this, id] {
-      if (connections_.count(id) == 0) return;
-      ConnectionSink* told = connections_[id]->sink_;
-      in_turn([&] {
-        close(id);
-        told->on_open_failed(id, Error(Errc::connect_timeout, "the peer did not answer in time"));
-      });
-    });
+    world_.after(endpoint.connect_timeout,
+                 [this, id] { opened(id, true, Error(Errc::connect_timeout, "the peer did not answer in time"), 0); });
     return {};
   }
-  const bool refused = plan.fate == DialPlan::Fate::refuse || listener == world_.listeners_.end();
-  world_.after(plan.latency * 2,
-               [this, id, refused, error = plan.error, make = refused ? World::PeerMaker() : listener->second] {
-                 const auto found = connections_.find(id);
-                 if (found == connections_.end()) return;
-                 Connection& connection = *found->second;
-                 ConnectionSink* told = connection.sink_;
-                 if (refused) {
-                   in_turn([&] {
-                     close(id);
-                     told->on_open_failed(id, error);
-                   });
-                   return;
-                 }
-                 connection.open_ = true;
-                 connection.peer_ = make();
-                 connection.peer_->connection_ = &connection;
-                 connection.transport_ = std::make_unique<SimTransport>(connection);
-                 connection.peer_->on_open();
-                 in_turn([&] { told->on_open(id, *connection.transport_, TlsVerifiedIssuer::issue()); });
-               });
+  const bool refused =
+      plan.fate == DialPlan::Fate::refuse || world_.listeners_.find(endpoint.port) == world_.listeners_.end();
+  world_.after(plan.latency * 2 + plan.setup, [this, id, refused, error = refused ? plan.error : Error(),
+                                               port = endpoint.port] { opened(id, refused, error, port); });
   return {};
 }
 
+void VirtualHost::opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port) {
+  if (paused()) {
+    world_.at(paused_until, [this, id, refused, error, port] { opened(id, refused, error, port); });
+    return;
+  }
+  const std::shared_ptr<Connection> connection = find(id);
+  if (connection == nullptr) return;
+  ConnectionSink* told = connection->sink_;
+  if (refused) {
+    in_turn([&] {
+      close(id);
+      told->on_open_failed(id, error);
+    });
+    return;
+  }
+  connection->open_ = true;
+  connection->peer_ = world_.listeners_[port]();
+  connection->peer_->connection_ = connection.get();
+  connection->transport_ = std::make_unique<SimTransport>(*connection);
+  connection->peer_->on_open();
+  in_turn([&] { told->on_open(id, *connection->transport_, TlsVerifiedIssuer::issue()); });
+}
+
 void VirtualHost::close(ConnectionId id) noexcept {
-  const auto found = connections_.find(id);
-  if (found == connections_.end()) return;
-  Connection& connection = *found->second;
-  connection.client_open_ = false;
-  // The server hears of it after the latency. The memory lives on until the events that know it are over, so a call
-  // that is on the stack right now finds its connection whole.
-  world_.after(connection.latency, [kept = found->second] {
+  const std::shared_ptr<Connection> connection = find(id);
+  if (connection == nullptr) return;
+  if (world_.observer != nullptr) world_.observer->closing(*connection);
+  connection->client_open_ = false;
+  connection->closed_ = true;
+  // The server hears of it after the latency, behind everything that was written. The memory lives on until the events
+  // that know it are over, so a call that is on the stack right now finds its connection whole.
+  const Instant when = std::max(world_.now() + connection->latency, connection->to_server_.last);
+  connection->to_server_.last = when;
+  world_.at(when, [kept = connection] {
     if (kept->peer_ != nullptr) kept->peer_->on_end();
   });
-  connections_.erase(found);
+  connections_.erase(std::find(connections_.begin(), connections_.end(), connection));
 }
 
 void VirtualHost::again(ConnectionId id) noexcept {
-  const auto found = connections_.find(id);
-  if (found == connections_.end() || !found->second->open_ || found->second->ready_posted_) return;
-  found->second->ready_posted_ = true;
-  world_.after(Duration::zero(), [this, id] {
-    const auto still = connections_.find(id);
-    if (still == connections_.end()) return;
-    Connection& connection = *still->second;
-    connection.ready_posted_ = false;
-    const Interest ready{.read = connection.interest_.read && (!connection.arrived_.empty() || connection.ended_),
-                         .write = connection.interest_.write && !connection.stuck};
-    if (!ready.read && !ready.write) return;
-    in_turn([&] { connection.sink_->on_ready(id, ready); });
-  });
+  const std::shared_ptr<Connection> connection = find(id);
+  if (connection == nullptr || !connection->open_ || connection->ready_posted_) return;
+  connection->ready_posted_ = true;
+  world_.after(Duration::zero(), [this, id] { on_again(id); });
 }
 
-std::size_t VirtualHost::open_connections() const { return connections_.size(); }
+void VirtualHost::on_again(ConnectionId id) {
+  if (paused()) {
+    world_.at(paused_until, [this, id] { on_again(id); });
+    return;
+  }
+  const std::shared_ptr<Connection> connection = find(id);
+  if (connection == nullptr) return;
+  connection->ready_posted_ = false;
+  if (connection->frozen) return;
+  const Interest ready{.read = connection->interest_.read && (connection->arrived_ != 0 || connection->ended_),
+                       .write = connection->interest_.write && !connection->stuck};
+  if (!ready.read && !ready.write) return;
+  in_turn([&] {
+    reading_ = connection.get();
+    connection->sink_->on_ready(id, ready);
+    reading_ = nullptr;
+  });
+}
 
 }  // namespace axonpush::sim

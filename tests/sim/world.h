@@ -14,9 +14,10 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <queue>
 #include <string>
 #include <vector>
+
+#include "sim/work.h"
 
 namespace axonpush::sim {
 
@@ -46,11 +47,21 @@ class Random {
 // One stream per subsystem and entity: taking one away does not shift the others.
 [[nodiscard]] std::uint64_t stream_seed(std::uint64_t seed, std::string_view subsystem, std::uint64_t entity = 0);
 
+// The last four-byte draws of an entropy stream, in order: masks and jitter are drawn four bytes at a time, so who
+// judges a run can tell where they came from.
+struct Draws {
+  static constexpr std::size_t kKept = 4096;
+  std::uint32_t values[kKept] = {};
+  std::uint64_t count = 0;
+  void add(std::uint32_t value) { values[count++ % kKept] = value; }
+};
+
 class SeededEntropy final : public Entropy {
  public:
   explicit SeededEntropy(std::uint64_t seed) : random_(seed) {}
   bool fill(MutableBytes into) noexcept override;
   bool failing = false;
+  Draws draws;
 
  private:
   Random random_;
@@ -85,9 +96,23 @@ struct DialPlan {
   } fate = Fate::open;
   Duration latency = milliseconds(1);  // until the answer; for `open` also of every byte afterwards
   Error error = Error(Errc::connect_failed, "the connection was refused");
+  Duration setup = {};  // name, TCP and TLS on top of the latency
 };
 
-// One virtual connection: two byte streams with latency, in the world's order.
+// Told what happens at the seams, for whoever judges a run. Every function is optional.
+class WorldObserver {
+ public:
+  virtual ~WorldObserver() = default;
+  virtual void after_event() {}
+  virtual void entering(VirtualHost&) {}  // the client's code begins to run
+  virtual void left(VirtualHost&) {}
+  virtual void opening(VirtualHost&, const Endpoint&, ConnectionId) {}
+  virtual void closing(Connection&) {}               // by the client
+  virtual void writing(Connection&, Bytes) {}        // what the transport took of the client's output
+  virtual void reading(Connection&, std::size_t) {}  // what the client took of its input
+};
+
+// One virtual connection: two byte streams with latency, in the world's order. TCP keeps the order within each.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   enum class Cut : std::uint8_t {
@@ -101,19 +126,49 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool client_alive() const { return client_open_; }
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] VirtualHost& host() { return *host_; }
+  [[nodiscard]] Peer* peer() { return peer_.get(); }
+  // Bytes of the server that were handed to the client, and all it has sent.
+  [[nodiscard]] std::uint64_t read_total() const { return read_total_; }
+  [[nodiscard]] std::uint64_t sent_total() const { return sent_total_; }
   World& world() { return world_; }
+  // After `frozen`, `stuck` or `chunk` were lifted: what could not move moves.
+  void thaw();
 
-  // Faults. A frozen connection moves nothing; a stuck one takes no output of the client; chunk bounds one recv.
+  // Faults. A frozen connection moves nothing; a stuck one takes no output of the client; chunk bounds one recv and one
+  // send. `garble` may change what the server sends. `harmed` is for whoever judges: something was done to it.
   bool frozen = false;
   bool stuck = false;
+  bool harmed = false;
   std::size_t chunk = SIZE_MAX;
   Duration latency = milliseconds(1);
+  std::function<void(std::string&)> garble;
+  void* note = nullptr;  // of whoever judges
 
  private:
   friend class World;
   friend class SimTransport;
   friend class VirtualHost;
   Connection(World& world, ConnectionId id, std::uint16_t port) : world_(world), id_(id), port_(port) {}
+
+  // One direction: bytes in the order they were sent, each portion with its instant of arrival.
+  struct Pipe {
+    struct Portion {
+      Instant at;
+      std::size_t size = 0;
+    };
+    std::string bytes;
+    std::size_t begin = 0;  // what lies before it is gone
+    std::deque<Portion> portions;
+    Instant last;  // nothing overtakes
+
+    // True when an event is needed for it.
+    bool add(std::string_view more, Instant when);
+    void drop(std::size_t size);
+  };
+  void deliver_to_server();
+  void deliver_to_client();
+  [[nodiscard]] std::size_t arrived() const { return arrived_; }
 
   World& world_;
   ConnectionId id_;
@@ -122,11 +177,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<Transport> transport_;
   ConnectionSink* sink_ = nullptr;
   VirtualHost* host_ = nullptr;
-  std::string arrived_;  // at the client, not read yet
+  Pipe to_server_;
+  Pipe to_client_;
+  std::size_t arrived_ = 0;  // bytes of to_client_ that are at the client, not read yet
+  std::uint64_t read_total_ = 0;
+  std::uint64_t sent_total_ = 0;
   bool ended_ = false;
   Cut cut_ = Cut::orderly;
   bool open_ = false;
   bool client_open_ = true;
+  bool closed_ = false;  // by the client: nothing it is sent arrives any more
   bool ready_posted_ = false;
   Interest interest_;
 };
@@ -149,20 +209,44 @@ class VirtualHost final : public Host, public Connector {
   void close(ConnectionId id) noexcept override;
   void again(ConnectionId id) noexcept override;
 
-  // Runs something as the host's own code would: on the loop's thread, inside a turn or outside of one.
-  void in_turn(const std::function<void()>& work);
-  [[nodiscard]] std::size_t open_connections() const;
+  // Runs something as the host's own code would: on the loop's thread, inside a turn.
+  template <class Function>
+  void in_turn(Function&& work) {
+    begin_turn();
+    work();
+    end_turn();
+  }
+  [[nodiscard]] bool inside() const { return in_turn_; }
+  [[nodiscard]] std::size_t open_connections() const { return connections_.size(); }
+  [[nodiscard]] Connection* connection(std::size_t index) { return connections_[index].get(); }
   // When the client wants its next turn; never: it has nothing left to do.
   [[nodiscard]] Instant armed() const { return armed_; }
+  [[nodiscard]] std::uint64_t entity() const { return entity_; }
   SeededEntropy& random() { return entropy_; }
-  Duration wall_offset;  // the client's calendar against the world's
+  // Whose input is being read right now; nullptr outside of on_ready.
+  [[nodiscard]] Connection* reading() const { return reading_; }
+
+  Duration wall_offset;           // the client's calendar against the world's
+  Instant paused_until;           // a suspended machine, or a callback that blocks: no turn before it
+  Error open_error;               // what open() answers while it is set: no descriptor is left
+  std::uint64_t turns = 0;        // all of them
+  std::uint64_t timer_turns = 0;  // those nothing but the clock caused
 
  private:
   friend class World;
   friend class Connection;
   friend class SimTransport;
+  void begin_turn();
+  void end_turn();
   void turn();
   void rearm();
+  void arm(Instant wanted);
+  void on_timer(Instant scheduled);
+  void on_posted();
+  void on_again(ConnectionId id);
+  void opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port);
+  [[nodiscard]] bool paused() const;
+  [[nodiscard]] std::shared_ptr<Connection> find(ConnectionId id) const;
 
   World& world_;
   std::uint64_t entity_;
@@ -170,56 +254,56 @@ class VirtualHost final : public Host, public Connector {
   BufferPool pool_;
   Driven* driven_ = nullptr;
   Instant armed_ = Instant::never();
+  Instant timer_ = Instant::never();  // of the earliest event that looks after armed_
   bool turn_posted_ = false;
   bool in_turn_ = false;
   bool turn_wanted_ = false;
-  std::map<ConnectionId, std::shared_ptr<Connection>> connections_;
+  Connection* reading_ = nullptr;
+  std::vector<std::shared_ptr<Connection>> connections_;
 };
 
 class World {
  public:
-  using Work = std::function<void()>;
   using PeerMaker = std::function<std::unique_ptr<Peer>()>;
 
   explicit World(std::uint64_t seed) : seed_(seed) {}
 
   [[nodiscard]] Instant now() const { return now_; }
+  [[nodiscard]] Instant start() const { return start_; }
   [[nodiscard]] WallTime wall() const { return wall_ + (now_ - start_); }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
-  void at(Instant when, Work work);
+  void at(Instant when, Work work) { queue_.add(when < now_ ? now_ : when, std::move(work)); }
   void after(Duration wait, Work work) { at(now_ + wait, std::move(work)); }
 
   // A server on a port, and how dials to it go.
-  void listen(std::uint16_t port, PeerMaker make);
+  void listen(std::uint16_t port, PeerMaker make) { listeners_[port] = std::move(make); }
   std::function<DialPlan(const Endpoint&)> plan = [](const Endpoint&) { return DialPlan{}; };
+  // The same with the host that dials; used in place of `plan` where it is set.
+  std::function<DialPlan(VirtualHost&, const Endpoint&)> plan_for;
 
   // Runs events until the condition holds; false when `limit` of virtual time passed first, or nothing is left to
   // happen.
   bool run_until(const std::function<bool()>& condition, Duration limit = minutes(10));
   void run_for(Duration span);
+  // One event, if there is one up to `limit`.
+  bool step(Instant limit);
 
   // Forgets what has not happened yet: events hold connections, and those their servers.
-  void clear() { queue_ = {}; }
+  void clear() { queue_.clear(); }
 
   std::uint64_t events = 0;
+  WorldObserver* observer = nullptr;
 
  private:
   friend class VirtualHost;
   friend class Connection;
-  struct Event {
-    Instant at;
-    std::uint64_t sequence;
-    std::shared_ptr<Work> work;
-    bool operator<(const Event& other) const { return at == other.at ? sequence > other.sequence : at > other.at; }
-  };
-  bool step(Instant limit);
+  friend class SimTransport;
 
   std::uint64_t seed_;
   Instant start_ = Instant::from_nanoseconds(1'000'000'000'000);
   Instant now_ = start_;
   WallTime wall_ = WallTime::from_nanoseconds(1'790'000'000'000'000'000);  // some day in 2026
-  std::uint64_t sequence_ = 0;
-  std::priority_queue<Event> queue_;
+  EventQueue queue_;
   std::map<std::uint16_t, PeerMaker> listeners_;
 };
 
