@@ -66,7 +66,6 @@ inline constexpr std::size_t kFiltersPerSubscribe = 8;           // AWS IoT Core
 inline constexpr std::size_t kJsonBytes = 256 * 1024;
 inline constexpr std::size_t kJsonDepth = 64;
 inline constexpr std::size_t kJsonNodes = 50'000;
-inline constexpr std::size_t kJsonNumberBytes = 64;
 inline constexpr std::size_t kCredentialsBytes = 64 * 1024;
 inline constexpr std::size_t kCredentialsNodes = 10'000;
 

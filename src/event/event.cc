@@ -187,10 +187,8 @@ std::optional<std::int64_t> Event::integer(EventMember member) const noexcept {
 std::optional<std::uint64_t> Event::nanoseconds(EventMember member) const noexcept {
   const std::uint8_t slot = slot_of(member);
   if (slot == EventScratch::kAbsent) return std::nullopt;
-  const json::Value& raw = scratch_->members_[slot].value;
   std::uint64_t value = 0;
-  std::string_view digits;
-  if (raw.unsigned_integer(value) || (raw.plain_text(digits) && parse_digits(digits, value))) return value;
+  if (scratch_->members_[slot].value.unsigned_integer(value) || parse_digits(string(member), value)) return value;
   return std::nullopt;
 }
 

@@ -110,6 +110,7 @@ template <class Integer>
     escapes = true;
     ++at;
   }
+  escapes = true;  // no closing quote: what is not JSON is looked through with care
   return text.size();
 }
 

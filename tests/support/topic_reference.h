@@ -23,10 +23,8 @@ inline std::vector<std::string> levels(std::string_view text) {
 }
 
 // MQTT 5 4.7, level by level.
-inline bool topic_matches(std::string_view filter, std::string_view topic) {
-  const std::vector<std::string> wanted = levels(filter);
-  const std::vector<std::string> given = levels(topic);
-  if (!topic.empty() && topic[0] == '$' && (wanted[0] == "+" || wanted[0] == "#")) return false;
+inline bool levels_match(const std::vector<std::string>& wanted, const std::vector<std::string>& given) {
+  if (given[0].starts_with('$') && (wanted[0] == "+" || wanted[0] == "#")) return false;
   for (std::size_t at = 0; at < wanted.size(); ++at) {
     if (wanted[at] == "#") return true;
     if (at == given.size()) return false;
@@ -35,6 +33,9 @@ inline bool topic_matches(std::string_view filter, std::string_view topic) {
     if (at + 1 == given.size() && at + 2 == wanted.size() && wanted[at + 1] == "#") return true;
   }
   return wanted.size() == given.size();
+}
+inline bool topic_matches(std::string_view filter, std::string_view topic) {
+  return levels_match(levels(filter), levels(topic));
 }
 
 // UTF-8 to UTF-16 code units; nothing where it is ill-formed (RFC 3629 3).
@@ -87,7 +88,9 @@ inline std::optional<std::string> sanitized(std::string_view segment) {
 // The slow dispatch table: every entry is asked.
 class Dispatcher {
  public:
-  void add(std::string_view filter, std::uint32_t value) { rows_.push_back({std::string(filter), value}); }
+  void add(std::string_view filter, std::uint32_t value) {
+    rows_.push_back({std::string(filter), reference::levels(filter), value});
+  }
   void remove(std::uint32_t value) {
     for (auto& row : rows_) {
       if (row.value == value) row.removed = true;
@@ -96,8 +99,9 @@ class Dispatcher {
   // In the order they were added in.
   [[nodiscard]] std::vector<std::uint32_t> match(std::string_view topic) const {
     std::vector<std::uint32_t> values;
+    const std::vector<std::string> given = levels(topic);
     for (const auto& row : rows_) {
-      if (!row.removed && topic_matches(row.filter, topic)) values.push_back(row.value);
+      if (!row.removed && levels_match(row.levels, given)) values.push_back(row.value);
     }
     return values;
   }
@@ -115,6 +119,7 @@ class Dispatcher {
  private:
   struct Row {
     std::string filter;
+    std::vector<std::string> levels;
     std::uint32_t value = 0;
     bool removed = false;
   };
