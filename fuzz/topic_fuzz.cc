@@ -54,7 +54,7 @@ using Writer = Result<std::size_t> (*)(std::span<char>, const TopicDefaults&, co
 
 void check(Writer writer, const Expected& expected, const TopicDefaults& defaults, const TopicMembers& members) {
   char into[limits::kTopicOutBytes];
-  const Result<std::size_t> size = writer(into, defaults, members);
+  const Result<std::size_t> size = writer(std::span<char>(into), defaults, members);
   demand(size.ok() == expected.has_value());
   if (!size.ok()) {
     demand(size.error().code() == Errc::topic_invalid && !size.error().what().empty());
@@ -68,7 +68,7 @@ void check(Writer writer, const Expected& expected, const TopicDefaults& default
   demand(split_topic(topic, defaults.prefix, segments) && segments.prefix == defaults.prefix);
   for (const std::size_t room : {*size, *size - 1, std::size_t{0}}) {
     const auto exact = std::make_unique<char[]>(room);
-    const Result<std::size_t> again = writer({exact.get(), room}, defaults, members);
+    const Result<std::size_t> again = writer(std::span<char>(exact.get(), room), defaults, members);
     demand(again.ok() == (room >= *size));
     if (!again.ok()) demand(again.error().code() == Errc::invalid_argument);
   }
