@@ -1,6 +1,9 @@
 // axonpush_instr NAME COUNT: runs one named operation COUNT times and nothing else, and prints `ops=COUNT allocs=N`, so
 // that callgrind gives exact instructions per operation as the difference of two runs. `axonpush_instr list` prints the
-// names.
+// names; `axonpush_instr all COUNT` runs one after the other, with their names in front, to see that each still works.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -11,6 +14,27 @@
 namespace {
 
 std::uint64_t allocation_count = 0;
+
+void run(const axonpush::bench::Operation& operation, unsigned long long count) {
+  operation.prepare();
+  const std::uint64_t before = allocation_count;
+  operation.run(count);
+  std::printf("ops=%llu allocs=%llu\n", count, static_cast<unsigned long long>(allocation_count - before));
+}
+
+// In a process of its own: operations share inputs that can be prepared once only.
+bool run_apart(const axonpush::bench::Operation& operation, unsigned long long count) {
+  std::printf("%s ", operation.name());
+  std::fflush(stdout);
+  const pid_t process = ::fork();
+  if (process == 0) {
+    run(operation, count);
+    std::fflush(stdout);
+    ::_exit(0);
+  }
+  int status = 0;
+  return process > 0 && ::waitpid(process, &status, 0) == process && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 }  // namespace
 
@@ -35,7 +59,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc != 3) {
-    std::fprintf(stderr, "usage: axonpush_instr NAME COUNT, or axonpush_instr list\n");
+    std::fprintf(stderr, "usage: axonpush_instr NAME COUNT, axonpush_instr all COUNT, or axonpush_instr list\n");
     return 2;
   }
   char* end = nullptr;
@@ -44,14 +68,16 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "axonpush_instr: COUNT must be a number, not '%s'\n", argv[2]);
     return 2;
   }
+  const bool all = std::string_view(argv[1]) == "all";
   for (const Operation* at = Operation::first(); at != nullptr; at = at->next()) {
-    if (std::string_view(at->name()) != argv[1]) continue;
-    at->prepare();
-    const std::uint64_t before = allocation_count;
-    at->run(count);
-    std::printf("ops=%llu allocs=%llu\n", count, static_cast<unsigned long long>(allocation_count - before));
-    return 0;
+    if (!all && std::string_view(at->name()) != argv[1]) continue;
+    if (!all) {
+      run(*at, count);
+      return 0;
+    }
+    if (!run_apart(*at, count)) return 1;
   }
+  if (all) return 0;
   std::fprintf(stderr, "axonpush_instr: no operation is named '%s'; see axonpush_instr list\n", argv[1]);
   return 2;
 }
