@@ -40,6 +40,9 @@ class Poller {
   [[nodiscard]] virtual std::size_t wait(std::span<Readiness, kBatch> into, WaitMode mode) noexcept = 0;
   virtual void wake() noexcept = 0;  // any thread
   [[nodiscard]] virtual int fd() const noexcept = 0;
+  // This process is the child of a fork(), and only the destructor follows: nothing that is shared with the parent, or
+  // that the child never had, may be touched there.
+  virtual void disown() noexcept {}
   // A host's loop reports this descriptor: true when it is the backend's own.
   [[nodiscard]] virtual bool take_wake(int descriptor) noexcept {
     static_cast<void>(descriptor);
@@ -55,6 +58,8 @@ class Poller {
 // The platform's own backend; nullptr: no_memory.
 [[nodiscard]] Poller* make_system_poller() noexcept;
 [[nodiscard]] Poller* make_host_poller(HostLoop& loop) noexcept;
+// Where there is kqueue, which includes the tests' shim of it.
+[[nodiscard]] Poller* make_kqueue_poller() noexcept;
 // Ends and frees a poller made by either, or by a test with allocate() and placement new.
 void destroy_poller(Poller* poller) noexcept;
 

@@ -37,6 +37,9 @@ class HostPoller final : public Poller {
   }
   void wake() noexcept override { wake_.wake(); }
   int fd() const noexcept override { return -1; }
+  // The host's own set may be one that parent and child share, as epoll's is: taking the wake off it would deafen the
+  // parent.
+  void disown() noexcept override { registered_ = false; }
   bool take_wake(int descriptor) noexcept override {
     if (descriptor != wake_.fd()) return false;
     wake_ready_ = true;

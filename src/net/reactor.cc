@@ -129,6 +129,7 @@ Reactor::Impl::~Impl() {
     PostedTask* const dropped = std::exchange(task, task->next);
     dropped->deliver(*dropped, PostedFate::dropped);
   }
+  if (fork_guard.forked()) poller->disown();
   destroy_poller(poller);
   deallocate(watches, watch_capacity * sizeof(Watch));
 }
@@ -268,10 +269,11 @@ bool Reactor::Impl::serve_again() noexcept {
 }
 
 bool Reactor::Impl::fire_timers() noexcept {
-  // No more than were armed when this began: a timer that arms itself for now waits for the next turn.
-  std::size_t left = timers.size();
+  // Only those that were armed when this began: a timer that arms itself for now waits for the next turn. arm() lets
+  // nobody in front of those that are due.
+  const std::uint64_t last = timers.last_number();
   bool any = false;
-  while (left-- != 0 && timers.earliest() <= now) {
+  while (timers.earliest() <= now && timers.earliest_number() <= last && !timers.empty()) {
     any = true;
     timers.pop().on_timer(now);
   }
@@ -478,7 +480,8 @@ void Reactor::again(Watcher& watcher) noexcept {
 
 void Reactor::arm(Timer& timer, Instant at) noexcept {
   if (impl_ == nullptr || forked()) return;
-  impl_->timers.arm(timer, at);
+  // What is armed for the past in every turn would otherwise come before everybody else in every turn.
+  impl_->timers.arm(timer, impl_->in_turn && at < impl_->now ? impl_->now : at);
   // A foreign loop waits on fd() or on its own timer: it has to hear of a deadline that came nearer.
   if (!impl_->in_turn) impl_->nudge();
 }

@@ -1,0 +1,101 @@
+// The system calls of the library, wrapped by the linker (--wrap) in net_test: they can be made to fail, to move a few
+// bytes only, and the clock that goes on during suspend can be moved. Everything here is about the calling thread only,
+// but for names. Linux only: other linkers do not know --wrap.
+#pragma once
+
+#include <axonpush/base/time.h>
+
+#include <netdb.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace axonpush::test {
+
+enum class Call : std::uint8_t {
+  socket,
+  connect,
+  recv,
+  send,
+  getsockopt,
+  setsockopt,
+  getsockname,
+  getpeername,
+  read,
+  write,
+  open,
+  epoll_create,
+  epoll_ctl,
+  epoll_wait,
+  timerfd_create,
+  timerfd_settime,
+  eventfd,
+  poll,
+  pthread_create,
+  madvise,
+};
+inline constexpr std::size_t kCallCount = static_cast<std::size_t>(Call::madvise) + 1;
+[[nodiscard]] const char* name_of(Call call);
+
+// Of this thread, since its start; a call that was made to fail counts.
+[[nodiscard]] std::uint64_t calls(Call call);
+
+// While one lives, the `from`-th to the (`from` + `count` - 1)-th call (1 is the next) answers -1 with this errno and
+// is not made.
+class FailCalls {
+ public:
+  FailCalls(Call call, std::uint64_t from, int number, std::uint64_t count = 1);
+  ~FailCalls();
+  FailCalls(const FailCalls&) = delete;
+  FailCalls& operator=(const FailCalls&) = delete;
+  [[nodiscard]] std::uint64_t fired() const;
+};
+
+// While one lives, recv and send move at most so many bytes at once; 0: as many as there are.
+class ShortCalls {
+ public:
+  ShortCalls(std::size_t recv_bytes, std::size_t send_bytes);
+  ~ShortCalls();
+  ShortCalls(const ShortCalls&) = delete;
+  ShortCalls& operator=(const ShortCalls&) = delete;
+};
+
+// While one lives, Reactor::clock() stands still but for advance(). The kernel's timers know nothing of it: loops are
+// turned with poll().
+class TestClock {
+ public:
+  TestClock();
+  ~TestClock();
+  TestClock(const TestClock&) = delete;
+  TestClock& operator=(const TestClock&) = delete;
+  void advance(Duration by);
+};
+
+// While one lives, getaddrinfo() is this function, called on the resolver's threads. It answers an EAI_ code, after it
+// has put numeric addresses into the list.
+class TestNames {
+ public:
+  using Answer = std::function<int(const std::string& name, std::vector<std::string>& addresses)>;
+  explicit TestNames(Answer answer);
+  ~TestNames();
+  TestNames(const TestNames&) = delete;
+  TestNames& operator=(const TestNames&) = delete;
+};
+
+// While one lives, connect() to these ports of 127.0.0.0/8 and ::1 goes nowhere: a black hole, no answer ever comes.
+class BlackHoles {
+ public:
+  using Swallows = std::function<bool(const std::string& address, std::uint16_t port)>;
+  explicit BlackHoles(Swallows swallows);
+  ~BlackHoles();
+  BlackHoles(const BlackHoles&) = delete;
+  BlackHoles& operator=(const BlackHoles&) = delete;
+};
+
+// The descriptors this process has open now.
+[[nodiscard]] std::size_t open_descriptors();
+
+}  // namespace axonpush::test
