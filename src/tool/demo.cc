@@ -2,6 +2,8 @@
 #include <axonpush/testing/loopback_service.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <mutex>
 #include <string>
@@ -58,37 +60,60 @@ void say(const char* what, std::string_view detail) {
   std::fflush(stdout);
 }
 
-// Publishes at the rate until the swaps are done and their overlap is over; answers how many were acknowledged.
-std::uint64_t publish_through_swaps(RealtimeClient& session, const DemoFlags& flags, std::uint64_t& failed) {
-  std::uint64_t published = 0;
+// What became of the publishes. Completions run on the client's own thread.
+struct Outcomes {
+  std::atomic<std::uint64_t> acknowledged = 0;
+  std::atomic<std::uint64_t> failed = 0;
+  std::uint64_t published = 0;  // accepted
+  std::chrono::nanoseconds took{};
+};
+
+// One event, without waiting for its PUBACK; a full queue is waited for. False when it was refused for good.
+bool publish_one(RealtimeClient& session, std::uint64_t number, Outcomes& outcomes) {
+  char payload[64];
+  std::snprintf(payload, sizeof payload, "{\"n\":%llu}", static_cast<unsigned long long>(number));
+  for (;;) {
+    const Status accepted = session.publish_async({.channel_id = kChannel,
+                                                   .identifier = "demo",
+                                                   .payload = payload,
+                                                   .agent_id = "agent_1",
+                                                   .event_type = "demo.tick"},
+                                                  [&outcomes](const Result<Published>& outcome) {
+                                                    ++(outcome.ok() ? outcomes.acknowledged : outcomes.failed);
+                                                    if (!outcome.ok()) fail("demo", outcome.error());
+                                                  });
+    if (accepted.ok()) return true;
+    if (accepted.error().code() != Errc::queue_full || interrupted()) {
+      fail("demo", accepted.error());
+      return false;
+    }
+    sleep_for(milliseconds(1));
+  }
+}
+
+// Publishes at the rate, by the clock and not by pauses, until the swaps are done and one more second is over.
+void publish_through_swaps(RealtimeClient& session, const DemoFlags& flags, Outcomes& outcomes) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
   std::uint64_t swaps_seen = 0;
   std::uint64_t after_last_swap = 0;
-  const std::uint64_t tail = flags.rate;  // one more second behind the last swap
-  const Duration pause = nanoseconds(1'000'000'000 / static_cast<std::int64_t>(flags.rate));
-  while (!interrupted() && after_last_swap < tail) {
-    char payload[64];
-    std::snprintf(payload, sizeof payload, "{\"n\":%llu}", static_cast<unsigned long long>(published));
-    const Result<Published> outcome = session.publish({.channel_id = kChannel,
-                                                       .identifier = "demo",
-                                                       .payload = payload,
-                                                       .agent_id = "agent_1",
-                                                       .event_type = "demo.tick"});
-    if (!outcome.ok()) {
-      ++failed;
-      fail("demo", outcome.error());
-      if (failed > 10) break;
-    } else {
-      ++published;
+  while (!interrupted() && after_last_swap < flags.rate) {
+    const std::chrono::nanoseconds since = Clock::now() - start;
+    const std::uint64_t due = static_cast<std::uint64_t>(since.count()) / 1'000 * flags.rate / 1'000'000;
+    if (outcomes.published > due) {
+      sleep_for(milliseconds(1));
+      continue;
     }
-    if (published % (flags.rate / 10 + 1) == 0) {
+    if (!publish_one(session, outcomes.published, outcomes)) break;
+    ++outcomes.published;
+    if (outcomes.published % (flags.rate / 10 + 1) == 0) {
       const std::uint64_t swaps = session.stats().swaps;
       if (swaps != swaps_seen) say("swap", std::to_string(swaps) + " complete, publishing went on");
       swaps_seen = swaps;
     }
     if (swaps_seen >= flags.swaps) ++after_last_swap;
-    sleep_for(pause);
   }
-  return published;
+  outcomes.took = Clock::now() - start;
 }
 
 int run(const DemoFlags& flags) {
@@ -129,25 +154,33 @@ int run(const DemoFlags& flags) {
   if (!subscription.ok()) return fail("demo", subscription.error());
   say("subscribed", kChannel);
 
-  std::uint64_t failed = 0;
-  const std::uint64_t published = publish_through_swaps(*session, flags, failed);
+  Outcomes outcomes;
+  publish_through_swaps(*session, flags, outcomes);
   // Everything acknowledged is on its way: five seconds are plenty.
-  for (int looks = 0; looks < 250 && ledger.arrived() < published; ++looks) sleep_for(milliseconds(20));
+  const auto settled = [&] {
+    return outcomes.acknowledged + outcomes.failed >= outcomes.published && ledger.arrived() >= outcomes.published;
+  };
+  for (int looks = 0; looks < 250 && !settled(); ++looks) sleep_for(milliseconds(20));
   const Stats stats = session->stats();
   const Status ended = session->disconnect();
   if (!ended.ok()) return fail("demo", ended.error());
   std::uint64_t lost = 0;
   std::uint64_t doubled = 0;
-  ledger.settle(published, lost, doubled);
-  std::printf("published=%llu received=%llu swaps=%llu copies_dropped=%llu lost=%llu doubled=%llu\n",
-              static_cast<unsigned long long>(published), static_cast<unsigned long long>(ledger.arrived()),
-              static_cast<unsigned long long>(stats.swaps), static_cast<unsigned long long>(stats.duplicates_dropped),
-              static_cast<unsigned long long>(lost), static_cast<unsigned long long>(doubled));
+  ledger.settle(outcomes.published, lost, doubled);
+  const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  const double took = std::chrono::duration<double>(outcomes.took).count();
+  std::printf(
+      "published=%llu received=%llu per_second=%.0f swaps=%llu copies_dropped=%llu resent=%llu lost=%llu "
+      "doubled=%llu\n",
+      number(outcomes.published), number(ledger.arrived()),
+      took > 0 ? static_cast<double>(outcomes.published) / took : 0.0, number(stats.swaps),
+      number(stats.duplicates_dropped), number(stats.resent), number(lost), number(doubled));
   if (!interrupted() && stats.swaps < flags.swaps) {
     std::fprintf(stderr, "axonpush demo: the swap did not come about\n");
     return 1;
   }
-  return lost == 0 && doubled == 0 && failed == 0 ? 0 : 1;
+  const bool whole = lost == 0 && doubled == 0 && outcomes.failed == 0 && outcomes.acknowledged == outcomes.published;
+  return whole ? 0 : 1;
 }
 
 }  // namespace
