@@ -17,6 +17,7 @@
 namespace axonpush::inline v0 {
 
 class TraceSink;
+struct TraceRecord;
 
 using mqtt::Qos;
 
@@ -61,6 +62,9 @@ struct ClientOptions {
   std::string trace_id = {}, span_id = {}, traceparent = {}, baggage = {};
   TlsOptions tls = {};         // used by AxonPush; a Client takes a TlsContext instead
   TraceSink* trace = nullptr;  // trace.h; outlives the client
+  // The same records as a callback: told in turns like every other, so it may call everything. What it throws is
+  // counted. For flight recorders `trace` is the cheaper one.
+  Callback<void(const TraceRecord&)> on_trace = {};
 };
 
 // What on_error is told. The views live until the callback returns.

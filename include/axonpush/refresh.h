@@ -15,15 +15,17 @@
 namespace axonpush::inline v0::refresh {
 
 enum class Phase : std::uint8_t {
-  idle,            // nothing begun. next: first_fetch, closed
-  first_fetch,     // the caller waits. next: first_dial, closed (the failure is the caller's)
-  first_dial,      // name to CONNACK. next: live, closed
-  live,            // one connection serves; deadline: the next refresh. next: live_fetch, reconnect_wait, closing
-  live_fetch,      // next: live_dial, live (failed, deadline: the ladder), fetch (serving lost), closing
-  live_dial,       // next: live_restore, overlap (session resumed), live (failed), dial (serving lost), closing
-  live_restore,    // SUBSCRIBE sent on the candidate. next: overlap, live (failed), restore (serving lost), closing
-  overlap,         // both deliver, the new one publishes; deadline: the grace. next: drain, live, closing
-  drain,           // the old one got its DISCONNECT or awaits PUBACKs. next: live, reconnect_wait, closing
+  idle,         // nothing begun. next: first_fetch, closed
+  first_fetch,  // the caller waits. next: first_dial, closed (the failure is the caller's)
+  first_dial,   // name to CONNACK. next: live, closed
+  live,         // one connection serves; deadline: the next refresh. next: live_fetch, reconnect_wait, closing
+  // Of the next three: live when the attempt fails (deadline: the ladder); when the serving connection is lost, the
+  // same attempt without it; reconnect_wait when it was lost to another process with our client id.
+  live_fetch,    // next: live_dial, live, fetch, reconnect_wait, closing
+  live_dial,     // next: live_restore, live, dial, reconnect_wait, closing
+  live_restore,  // SUBSCRIBE sent on the candidate. next: overlap, live, restore, reconnect_wait, closing
+  overlap,       // both deliver, the new one publishes; deadline: the grace. next: drain, live, closing
+  drain,         // the old one awaits PUBACKs, or (no deadline) got its DISCONNECT. next: live, reconnect_wait, closing
   reconnect_wait,  // no connection; deadline: the next attempt. next: fetch, dial, closing
   fetch,           // no connection. next: dial, reconnect_wait, closing
   dial,            // no connection. next: restore, live (session resumed), reconnect_wait, closing
@@ -55,6 +57,7 @@ inline constexpr std::size_t kInputKindCount = static_cast<std::size_t>(InputKin
 enum class Failure : std::uint8_t {
   transient,             // try again with the same credentials while they live
   credentials_refused,   // 0x86, 0x87, 0x8C, HTTP 401 or 403 at the upgrade: never present these again
+  credentials_expired,   // while the connection was being opened, and not presented: try again with fresh ones
   configuration,         // asking again soon cannot help: every 60 s
   moved,                 // 0x9C, 0x9D: back-off, with fresh credentials, because the endpoint comes with them
   maximum_connect_time,  // 0xA0: at once, with fresh credentials
@@ -87,16 +90,18 @@ struct State {
   bool has_credentials = false;  // and they were not refused
   bool takeover = false;         // the candidate has the serving connection's client id: its end (0x8E) is expected
   bool retiring = false;         // an old connection is still there
-  std::uint8_t refresh_failures = 0;    // in a row; the ladder's index
-  std::uint8_t reconnect_failures = 0;  // in a row; k of the full jitter
-  std::uint8_t conflicts = 0;           // 0x8E outside a swap within five minutes
-  std::uint32_t generation = 0;         // of the attempt under way
-  Instant deadline = Instant::never();  // of the phase
+  std::uint8_t refresh_failures = 0;     // in a row; the ladder's index
+  std::uint8_t reconnect_failures = 0;   // in a row; k of the full jitter
+  std::uint8_t refused_credentials = 0;  // in a row: 0x86, 0x87, 0x8C, HTTP 401 or 403 at the upgrade
+  std::uint8_t conflicts = 0;            // 0x8E outside a swap within five minutes, the last one included
+  std::uint32_t generation = 0;          // of the attempt under way
+  Instant deadline = Instant::never();   // of the phase
   Instant refresh_at = Instant::never();
   Instant expires_at = Instant::never();  // of the credentials at hand: no connection is opened with them after it
   Instant refresh_started_at = Instant::from_nanoseconds(INT64_MIN / 2);
-  Instant live_since = Instant::never();
-  Instant conflict_window_start = Instant::from_nanoseconds(INT64_MIN / 2);
+  Instant live_since = Instant::never();      // of the connection that serves
+  Instant retiring_since = Instant::never();  // the same of the one that served before it, while that is still there
+  Instant conflicts_at[2] = {Instant::from_nanoseconds(INT64_MIN / 2), Instant::from_nanoseconds(INT64_MIN / 2)};
 };
 
 // What the shell must do, in the order of the bits.
@@ -132,6 +137,7 @@ inline constexpr Duration kLadder[] = {seconds(5), seconds(15), seconds(30), sec
 inline constexpr Duration kDialLifeMin = seconds(5);  // a dial needs some life left (FAULTS I-13)
 inline constexpr Duration kConflictWindow = minutes(5);
 inline constexpr std::uint8_t kConflictsMax = 3;
+inline constexpr std::uint8_t kRefusedCredentialsMax = 3;  // FAULTS R-19: from then on every 60 s
 inline constexpr Duration kConfigurationWait = seconds(60);
 
 // span * random / 2^32, without overflow for spans up to 24 h.
@@ -238,7 +244,7 @@ class Machine {
         on_retiring_ended();
         return;
       case InputKind::drained:
-        if (state_.phase == Phase::drain) act(kEndRetiring);
+        if (state_.phase == Phase::drain) end_retiring();
         if (state_.phase == Phase::closing) finish();
         return;
       case InputKind::disconnect:
@@ -277,6 +283,11 @@ class Machine {
   constexpr void on_fetched() noexcept {
     const bool first = state_.phase == Phase::first_fetch;
     if (!first && state_.phase != Phase::live_fetch && state_.phase != Phase::fetch) return;
+    // FAULTS I-13: nothing is dialled with credentials that are as good as expired. What is at hand stays at hand.
+    if (input_.sent_at + input_.life_left - now_ < detail::kDialLifeMin) {
+      on_attempt_failed();
+      return;
+    }
     state_.has_credentials = true;
     state_.takeover = input_.same_client_id && state_.phase == Phase::live_fetch;
     state_.expires_at = input_.sent_at + input_.life_left;
@@ -286,6 +297,7 @@ class Machine {
   }
 
   constexpr void on_dialed() noexcept {
+    if (attempt_under_way(state_.phase)) state_.refused_credentials = 0;
     switch (state_.phase) {
       case Phase::first_dial:
         become_live();
@@ -310,6 +322,7 @@ class Machine {
     if (state_.phase == Phase::live_restore) {
       enter(Phase::overlap, now_ + settings_.grace);
       state_.retiring = true;
+      state_.retiring_since = state_.live_since;
       state_.live_since = now_;
       act(kActivate);
     } else if (state_.phase == Phase::restore) {
@@ -338,8 +351,12 @@ class Machine {
   }
 
   constexpr void on_candidate_failed() noexcept {
-    if (input_.failure == Failure::credentials_refused || input_.failure == Failure::moved) {
+    if (input_.failure == Failure::credentials_refused || input_.failure == Failure::credentials_expired ||
+        input_.failure == Failure::moved) {
       state_.has_credentials = false;
+    }
+    if (input_.failure == Failure::credentials_refused && attempt_under_way(state_.phase)) {
+      state_.refused_credentials = detail::plus_one(state_.refused_credentials);
     }
     switch (state_.phase) {
       case Phase::first_dial:
@@ -368,8 +385,8 @@ class Machine {
     state_.takeover = false;
     state_.refresh_failures = detail::plus_one(state_.refresh_failures);
     Duration wait = detail::ladder_wait(settings_, state_.refresh_failures, input_.random);
-    if (input_.failure == Failure::configuration) wait = detail::longer_of(wait, detail::kConfigurationWait);
-    wait = detail::longer_of(wait, detail::shorter_of(input_.retry_after, limits::kRetryAfterMax));
+    if (input_.failure == Failure::session_conflict) wait = detail::longer_of(wait, conflict_wait());
+    wait = longest_wait(wait);
     state_.refresh_at = detail::later_of(now_ + wait, state_.refresh_started_at + limits::kRefreshFloor);
     enter(Phase::live, state_.refresh_at);
     act(kReportFailure);
@@ -380,20 +397,29 @@ class Machine {
     state_.takeover = false;
     Duration wait = detail::reconnect_wait(state_.reconnect_failures, input_.random);
     state_.reconnect_failures = detail::plus_one(state_.reconnect_failures);
-    if (input_.failure == Failure::configuration) wait = detail::longer_of(wait, detail::kConfigurationWait);
     if (input_.failure == Failure::session_conflict) wait = conflict_wait();
-    wait = detail::longer_of(wait, detail::shorter_of(input_.retry_after, limits::kRetryAfterMax));
-    enter(Phase::reconnect_wait, now_ + wait);
+    enter(Phase::reconnect_wait, now_ + longest_wait(wait));
     act(kReportFailure);
   }
 
-  // CONTRACT 6: after 5 to 60 s, never a fight; three in five minutes: every 60 s.
+  // What the failure itself asks for beside the ladder or the draw. Whoever has been refused three times in a row is
+  // asked for once a minute (FAULTS R-19).
+  [[nodiscard]] constexpr Duration longest_wait(Duration wait) const noexcept {
+    const bool slow =
+        input_.failure == Failure::configuration || (input_.failure == Failure::credentials_refused &&
+                                                     state_.refused_credentials >= detail::kRefusedCredentialsMax);
+    if (slow) wait = detail::longer_of(wait, detail::kConfigurationWait);
+    return detail::longer_of(wait, detail::shorter_of(input_.retry_after, limits::kRetryAfterMax));
+  }
+
+  // CONTRACT 6: after 5 to 60 s, never a fight; the third within five minutes: every 60 s.
   constexpr Duration conflict_wait() noexcept {
-    if (now_ - state_.conflict_window_start > detail::kConflictWindow) {
-      state_.conflict_window_start = now_;
-      state_.conflicts = 0;
+    state_.conflicts = 1;
+    for (const Instant before : state_.conflicts_at) {
+      if (now_ - before <= detail::kConflictWindow) ++state_.conflicts;
     }
-    state_.conflicts = detail::plus_one(state_.conflicts);
+    state_.conflicts_at[0] = state_.conflicts_at[1];
+    state_.conflicts_at[1] = now_;
     act(kReportConflict);
     if (state_.conflicts >= detail::kConflictsMax) return detail::kConfigurationWait;
     return seconds(5) + detail::scaled(seconds(55), input_.random);
@@ -403,44 +429,80 @@ class Machine {
     const Duration lived = now_ - state_.live_since;
     const bool was_stable = lived >= limits::kBackoffResetAfter;
     if (was_stable) state_.reconnect_failures = 0;
-    if (input_.failure == Failure::credentials_refused || input_.failure == Failure::moved ||
-        input_.failure == Failure::maximum_connect_time) {
+    // From live_dial to live_restore the credentials at hand are the candidate's, and those are not at fault.
+    const bool own_credentials = state_.phase != Phase::live_dial && state_.phase != Phase::live_restore;
+    if (own_credentials && (input_.failure == Failure::credentials_refused || input_.failure == Failure::moved ||
+                            input_.failure == Failure::maximum_connect_time)) {
       state_.has_credentials = false;
     }
     switch (state_.phase) {
       // FAULTS R-33: the attempt under way is promoted, not begun again.
       case Phase::live_fetch:
+        if (give_way_to_other_process()) return;
         enter(Phase::fetch, Instant::never());
         act(kReportLost);
         return;
       case Phase::live_dial:
+        if (give_way_to_other_process()) return;
         enter(Phase::dial, Instant::never());
         lose_before_candidate();
         return;
       case Phase::live_restore:
+        if (give_way_to_other_process()) return;
         enter(Phase::restore, Instant::never());
         lose_before_candidate();
         return;
-      // The new one died while the old one is still whole: the old one serves again.
       case Phase::overlap:
-        state_.retiring = false;
-        act(kPromoteRetiring);
-        wait_for_refresh();
+        promote_retiring();
+        return;
+      case Phase::drain:
+        // Until its DISCONNECT the old one is whole.
+        if (state_.retiring && state_.deadline != Instant::never()) {
+          promote_retiring();
+        } else {
+          lose_everything(was_stable);
+        }
         return;
       case Phase::live:
-      case Phase::drain:
-        act(kReportLost);
-        if (state_.retiring) act(kEndRetiring);
-        state_.retiring = false;
-        if (input_.failure == Failure::maximum_connect_time && was_stable) {
-          begin_fetch(Phase::fetch);
-        } else {
-          wait_for_reconnect();
-        }
+        lose_everything(was_stable);
+        return;
+      case Phase::closing:
+        // Nothing can be sent any more, but what the retiring one still awaits may come.
+        if (!state_.retiring) finish();
         return;
       default:
         return;
     }
+  }
+
+  // The new one died while the old one is still whole: the old one serves again (FAULTS R-34).
+  constexpr void promote_retiring() noexcept {
+    state_.retiring = false;
+    state_.live_since = state_.retiring_since;
+    act(kPromoteRetiring);
+    wait_for_refresh();
+  }
+
+  constexpr void lose_everything(bool was_stable) noexcept {
+    act(kReportLost);
+    if (state_.retiring) act(kEndRetiring);
+    state_.retiring = false;
+    const bool at_once = input_.failure == Failure::maximum_connect_time && was_stable;
+    if (at_once && now_ - state_.refresh_started_at >= limits::kRefreshFloor) {
+      begin_fetch(Phase::fetch);
+    } else {
+      wait_for_reconnect();
+    }
+  }
+
+  // FAULTS I-23: 0x8E that no CONNECT of ours explains means another process with this client id. An attempt that would
+  // present the same id, or of which that is not known yet, is given up: going on would be a fight.
+  constexpr bool give_way_to_other_process() noexcept {
+    if (input_.failure != Failure::session_conflict || input_.expected) return false;
+    if (state_.phase != Phase::live_fetch && !state_.takeover) return false;
+    act(kReportLost | kDropCandidate);
+    wait_for_reconnect();
+    return true;
   }
 
   constexpr void lose_before_candidate() noexcept {
@@ -461,6 +523,12 @@ class Machine {
     state_.takeover = false;
     enter(Phase::live, state_.refresh_at);
     act(kSwapped);
+  }
+
+  // The shell answers with retiring_ended once the old one is read to its end (limits::kOldReadTimeout).
+  constexpr void end_retiring() noexcept {
+    enter(Phase::drain, Instant::never());
+    act(kEndRetiring);
   }
 
   constexpr void on_disconnect() noexcept {
@@ -500,9 +568,7 @@ class Machine {
         act(kBeginDrain);
         return;
       case Phase::drain:
-        // The shell answers with retiring_ended once the old one is read to its end (limits::kOldReadTimeout).
-        enter(Phase::drain, Instant::never());
-        act(kEndRetiring);
+        end_retiring();
         return;
       case Phase::reconnect_wait:
         if (state_.has_credentials && state_.expires_at - now_ >= detail::kDialLifeMin) {

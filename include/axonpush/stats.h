@@ -57,10 +57,12 @@ struct Stats {
   std::uint64_t reconnects = 0;
   std::uint64_t gaps = 0;
   std::uint64_t callbacks_threw = 0;
-  std::uint64_t clock_skewed = 0;     // Date and the local clock differ by more than 24 h
-  std::uint64_t bytes_in = 0;         // decrypted
-  std::uint64_t bytes_out = 0;        // before encryption
-  std::uint64_t ignored_packets = 0;  // legal and meaningless: an unknown PUBACK, an unasked pong
+  std::uint64_t traces_dropped = 0;    // records that on_trace was not told
+  std::uint64_t clock_skewed = 0;      // Date and the local clock differ by more than 24 h
+  std::uint64_t endpoint_differs = 0;  // presignedWssUrl names another host than `endpoint`
+  std::uint64_t bytes_in = 0;          // decrypted
+  std::uint64_t bytes_out = 0;         // before encryption
+  std::uint64_t ignored_packets = 0;   // legal and meaningless: an unknown PUBACK, an unasked pong
 };
 
 // Only when RealtimeOptions::latency_histograms is on.

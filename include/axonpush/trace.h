@@ -2,7 +2,8 @@
 // nothing.
 //
 // Records hold numbers and enumerators only: no peer's text, no secret, no payload. Thread rule: the sink is called on
-// the loop's thread, with no lock held, and must not call back into the client.
+// the loop's thread, with no lock held, in the middle of things: calls into the client from there are refused with
+// `closed`, and the client must not be destroyed there. ClientOptions::on_trace is the hook that may do both.
 #pragma once
 
 #include <axonpush/base/error.h>

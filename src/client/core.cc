@@ -54,6 +54,7 @@ void ClientCore::free_if_unused() noexcept {
 }
 
 void ClientCore::abandon() noexcept {
+  AXONPUSH_ASSERT(!in_sink_);
   abandoned_ = true;
   disconnecting_ = true;
   ++session_;
@@ -140,6 +141,8 @@ void ClientCore::after_entry(Instant now) noexcept {
   if (abandoned_) return;
   drain_inputs();
   free_removed_listeners();
+  tell_traces();
+  if (abandoned_) return;
   finish_if_quiet();
   if (abandoned_) return;
   if (connect_wanted_ || reconcile_wanted_ || written_pending_ || (disconnecting_ && !disconnect_told_) ||
@@ -149,7 +152,7 @@ void ClientCore::after_entry(Instant now) noexcept {
 }
 
 bool ClientCore::usable(std::uint64_t session) const noexcept {
-  return !abandoned_ && !disconnecting_ && session == session_ && machine_.phase != Phase::idle &&
+  return !abandoned_ && !disconnecting_ && !in_sink_ && session == session_ && machine_.phase != Phase::idle &&
          machine_.phase != Phase::closed;
 }
 
@@ -163,7 +166,15 @@ bool same_wishes(const RealtimeOptions& left, const RealtimeOptions& right) noex
   return !right.on_error && !right.on_state && !right.on_gap && left.environment == right.environment &&
          left.credentials_refresh_lead == right.credentials_refresh_lead && left.qos == right.qos &&
          left.subprotocols == right.subprotocols && left.keep_alive == right.keep_alive &&
-         left.swap_grace == right.swap_grace && left.ordered_swap == right.ordered_swap;
+         left.swap_grace == right.swap_grace && left.drain_timeout == right.drain_timeout &&
+         left.dial_timeout == right.dial_timeout && left.connack_timeout == right.connack_timeout &&
+         left.suback_timeout == right.suback_timeout && left.puback_timeout == right.puback_timeout &&
+         left.refresh_jitter == right.refresh_jitter && left.retry_jitter == right.retry_jitter &&
+         left.ordered_swap == right.ordered_swap && left.latency_histograms == right.latency_histograms &&
+         left.receive_maximum == right.receive_maximum && left.packet_bytes_max == right.packet_bytes_max &&
+         left.publish_queue_count == right.publish_queue_count &&
+         left.publish_queue_bytes == right.publish_queue_bytes &&
+         left.publish_payload_bytes == right.publish_payload_bytes && left.subscriptions_max == right.subscriptions_max;
 }
 
 }  // namespace
@@ -171,6 +182,7 @@ bool same_wishes(const RealtimeOptions& left, const RealtimeOptions& right) noex
 Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept {
   if (config_error_) return config_error_;
   if (abandoned_) return Error(Errc::closed, "the client is gone");
+  if (in_sink_) return Error(Errc::closed, "a trace sink must not call the client");
   if (disconnecting_ && machine_.phase != Phase::idle) {
     return Error(Errc::closed, "the last session is still being disconnected");
   }
@@ -183,7 +195,10 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
   if (!sharing) {
     if (options.credentials_refresh_lead < seconds(1) || options.qos == Qos::exactly_once ||
         options.subscriptions_max > limits::kSubscriptionsCeiling || options.keep_alive < Duration::zero() ||
-        options.keep_alive > seconds(65'535)) {
+        options.keep_alive > seconds(65'535) || options.dial_timeout <= Duration::zero() ||
+        options.connack_timeout <= Duration::zero() || options.suback_timeout <= Duration::zero() ||
+        options.puback_timeout <= Duration::zero() || options.swap_grace < Duration::zero() ||
+        options.drain_timeout < Duration::zero()) {
       return Error(Errc::invalid_argument, "an option of connect_realtime is out of its range");
     }
     options_ = std::move(options);
@@ -192,6 +207,7 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
                  .drain = options_.drain_timeout,
                  .refresh_jitter = options_.refresh_jitter,
                  .retry_jitter = options_.retry_jitter};
+    fetch_.set_retry_jitter(options_.retry_jitter);
     publishes_.set_limits(options_.publish_queue_count, options_.publish_queue_bytes);
     if (options_.latency_histograms && latency_ == nullptr) {
       void* memory = allocate(sizeof(LatencyStats));
@@ -223,6 +239,7 @@ void ClientCore::complete_connect(const Error& error) noexcept {
 }
 
 Status ClientCore::disconnect(std::uint64_t session, Completion done) noexcept {
+  if (in_sink_) return Error(Errc::closed, "a trace sink must not call the client");
   if (abandoned_ || session != session_ || machine_.phase == Phase::idle) {
     // Spent already: the completion still runs once, in a turn.
     if (!abandoned_ && done && disconnect_waiters_.push_back(std::move(done))) {
@@ -333,6 +350,8 @@ void ClientCore::finish_if_quiet() noexcept {
     disconnect_over_ = true;
     note_state(Error{});
     if (abandoned_) return;
+    tell_traces();
+    if (abandoned_) return;
   }
   if (!disconnect_over_) return;
   disconnect_over_ = false;
@@ -382,7 +401,7 @@ void ClientCore::report(const Error& error, std::string_view subject, std::uint3
 
 void ClientCore::on_thrown(const CallFailure& failure, const void* callback) noexcept {
   ++stats_.callbacks_threw;
-  if (callback == &options_.on_error) return;
+  if (callback == &options_.on_error || callback == &config_.options.on_trace) return;
   report(Error(Errc::callback_threw, "a callback threw").with_words({.message = failure.view()}), {}, 0,
          Duration::zero());
 }
@@ -394,9 +413,24 @@ void ClientCore::report_gap(Instant from, Instant to) noexcept {
 
 void ClientCore::trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error,
                        std::uint32_t size) noexcept {
-  if (config_.options.trace == nullptr || abandoned_) return;
-  config_.options.trace->record(
-      {.at = host_.now(), .connection = connection, .number = number, .size = size, .kind = kind, .error = error});
+  if (abandoned_ || (config_.options.trace == nullptr && !config_.options.on_trace)) return;
+  const TraceRecord record{
+      .at = host_.now(), .connection = connection, .number = number, .size = size, .kind = kind, .error = error};
+  if (config_.options.trace != nullptr) {
+    const bool nested = std::exchange(in_sink_, true);
+    config_.options.trace->record(record);
+    in_sink_ = nested;
+  }
+  if (config_.options.on_trace && !traces_.push_back(record)) ++stats_.traces_dropped;
+}
+
+// the hook is a callback like any other: in a turn, never nested, free to call everything.
+void ClientCore::tell_traces() noexcept {
+  while (!traces_.empty() && !abandoned_) {
+    const TraceRecord record = traces_[0];
+    traces_.erase(0);
+    call(config_.options.on_trace, record);
+  }
 }
 
 }  // namespace axonpush::inline v0

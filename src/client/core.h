@@ -76,7 +76,10 @@ class ClientCore final : public Driven,
     mqtt::Session session;
     Link link;
     FixedText<limits::kMqttClientIdBytes> client_id;
-    std::uint32_t epoch = 0;   // counts activations; for the memory of delivered events
+    std::uint32_t epoch = 0;    // counts CONNACKs; for the memory of delivered events
+    std::uint64_t written = 0;  // QoS 0 publishes with a completion that went into the cork, ever
+    std::uint64_t handed = 0;   // of those, how many have been handed to the transport
+    bool publishes_in_cork = false;
     bool has_session = false;  // the broker has had a session for client_id
   };
 
@@ -145,7 +148,11 @@ class ClientCore final : public Driven,
   void drain_inputs() noexcept;
   void run_actions(const refresh::State& before, std::uint32_t actions, const Error& error) noexcept;
   void start_fetch() noexcept;
-  void start_dial() noexcept;
+  enum class Credit : std::uint8_t {
+    fresh,    // fetched for this dial
+    at_hand,  // from before
+  };
+  void start_dial(Credit credit) noexcept;
   void start_restore() noexcept;
   void activate() noexcept;
   void drop_candidate() noexcept;
@@ -162,6 +169,7 @@ class ClientCore final : public Driven,
   void forget_session() noexcept;
   void trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error,
              std::uint32_t size = 0) noexcept;
+  void tell_traces() noexcept;
   [[nodiscard]] std::uint32_t draw() noexcept;
   [[nodiscard]] mqtt::ClientTerms terms() const noexcept;
   [[nodiscard]] Connection& at(std::uint8_t index) noexcept { return *connections_[index]; }
@@ -195,6 +203,7 @@ class ClientCore final : public Driven,
   void reconcile() noexcept;
   void reconcile_connection(std::uint8_t connection) noexcept;
   [[nodiscard]] bool send_batch(std::uint8_t connection, const Batch& batch) noexcept;
+  [[nodiscard]] bool answers_awaited(std::uint8_t connection) const noexcept;
   void on_refused(std::uint8_t connection, std::uint32_t filter, mqtt::ReasonCode reason) noexcept;
   void settle_subscriptions() noexcept;
   void check_restored() noexcept;
@@ -223,6 +232,8 @@ class ClientCore final : public Driven,
   void take_back(std::uint8_t connection) noexcept;
   void complete(std::uint32_t token, const Result<Published>& outcome) noexcept;
   void complete_written() noexcept;
+  void note_written(std::uint32_t token, std::uint8_t connection) noexcept;
+  void fail_unwritten(std::uint8_t connection, const Error& reason) noexcept;
   void fail_all_publishes() noexcept;
   void request_flush() noexcept;
   [[nodiscard]] bool publishing_held() noexcept;
@@ -241,6 +252,7 @@ class ClientCore final : public Driven,
     yes
   };
   [[nodiscard]] Copy judge_copy(std::uint8_t connection, const Event& event, bool redelivered, WithId with_id) noexcept;
+  [[nodiscard]] bool overlaps(std::uint8_t connection) const noexcept;
   [[nodiscard]] EventKey key_of(const Event& event, WithId with_id, bool& has_id) const noexcept;
   void deliver(const Event& event, std::uint32_t listener, bool& told_invalid) noexcept;
   // Runs a callback of the user's. What it throws is reported through on_error; what on_error throws is counted.
@@ -296,11 +308,13 @@ class ClientCore final : public Driven,
     Error error;
   };
   InlineVec<QueuedInput, 16> inputs_;
+  InlineVec<TraceRecord, 32> traces_;                // for on_trace; more within one entry are counted and left out
   FixedText<limits::kMqttClientIdBytes> client_id_;  // of the credentials at hand
   FixedText<limits::kTopicOutBytes> prefix_;         // of the session; it may not change while it lives
   std::uint8_t taken_over_ = kNoConnection;          // whose session the candidate has taken over
   Instant retry_filters_at_ = Instant::never();
   Instant lost_at_ = Instant::never();
+  Instant expires_at_ = Instant::never();  // of the credentials at hand
   ConnectionState told_state_ = ConnectionState::idle;
   std::uint64_t session_ = 0;  // generation of the handles
   std::uint64_t connection_ids_ = 0;
@@ -318,6 +332,7 @@ class ClientCore final : public Driven,
   bool written_pending_ = false;  // QoS 0 publishes have gone and wait for their completion
   bool listeners_removed_ = false;
   bool in_callback_ = false;
+  bool in_sink_ = false;          // TraceSink::record is on the stack
   bool disconnect_over_ = false;  // whoever waits for disconnect is to be told
   bool session_ended_ = false;
 };

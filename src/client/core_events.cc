@@ -21,6 +21,15 @@ EventKey ClientCore::key_of(const Event& event, WithId with_id, bool& has_id) co
   return hash.finish();
 }
 
+// Does another connection deliver beside this one, with a session of its own?
+bool ClientCore::overlaps(std::uint8_t connection) const noexcept {
+  const std::uint8_t other = connection == 0 ? 1 : 0;
+  if (other != serving_ && other != candidate_ && other != retiring_) return false;
+  const Connection& beside = *connections_[other];
+  return (beside.link.up() || beside.link.stage() == Link::Stage::leaving) &&
+         beside.client_id != connections_[connection]->client_id;
+}
+
 // A second copy across a swap is dropped, one to one; a repetition after a reconnect is dropped when it has an id, and
 // marked when it has none.
 ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& event, bool redelivered,
@@ -32,16 +41,15 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
   Copy copy = Copy::first;
   if (swap_dedup_.active()) {
     const auto side = connection == 0 ? SwapDedup::Side::first : SwapDedup::Side::second;
-    const SwapDedup::Verdict verdict = swap_dedup_.see(side, key);
+    const SwapDedup::Verdict verdict = swap_dedup_.see(side, key, stats_.dedup_overflow);
     if (verdict == SwapDedup::Verdict::drop) return Copy::repeated;
     if (verdict == SwapDedup::Verdict::maybe_duplicate) copy = Copy::maybe_repeated;
   }
   if (!remembers) return copy;
-  // What the broker sends again on a resumed session, or after a reconnect; the other connection of a swap is no
-  // reconnect.
+  // What the broker sends again on a session that it resumed or handed over. The other connection of an overlap has a
+  // session of its own: what arrives there too is the swap's business.
   const std::uint32_t epoch = at(connection).epoch;
-  const bool swapping = retiring_ != kNoConnection || candidate_ != kNoConnection;
-  if (!swapping && delivered_.delivered_before(key, epoch)) {
+  if (!overlaps(connection) && delivered_.delivered_before(key, epoch)) {
     if (has_id) return Copy::repeated;
     copy = Copy::maybe_repeated;
   } else if (redelivered && !has_id) {

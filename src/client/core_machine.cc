@@ -48,12 +48,13 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   const auto has = [actions](refresh::Action action) { return (actions & action) != 0; };
   const Instant now = host_.now();
   if (has(refresh::kReportLost)) {
-    lost_at_ = now;
+    // What was lost before and never made good counts from there.
+    if (lost_at_ == Instant::never()) lost_at_ = now;
     trace(TraceKind::lost, 0, 0, error.code());
   }
   if (has(refresh::kDropCandidate)) drop_candidate();
   if (has(refresh::kStartFetch)) start_fetch();
-  if (has(refresh::kStartDial)) start_dial();
+  if (has(refresh::kStartDial)) start_dial(before.phase == Phase::reconnect_wait ? Credit::at_hand : Credit::fresh);
   if (has(refresh::kStartRestore)) start_restore();
   if (has(refresh::kActivate)) activate();
   if (has(refresh::kPromoteRetiring)) {
@@ -130,13 +131,19 @@ void ClientCore::on_credentials(Credentials credentials, Duration life_left, Ins
     on_fetch_failed(Error(Errc::internal, "the source of entropy failed"));
     return;
   }
+  // U-09: the two names should be one. The URL is what counts; whoever watches the counter sees the difference.
+  const Result<http::Url> url = http::parse_url(credentials.url.reveal());
+  if (url.ok() && !credentials.endpoint.empty() && url->host != credentials.endpoint.view()) ++stats_.endpoint_differs;
   credentials_ = std::move(credentials);
+  expires_at_ = sent_at + life_left;
   const bool same = serving_ != kNoConnection && at(serving_).client_id == client_id_;
+  const bool too_short = expires_at_ - host_.now() < refresh::detail::kDialLifeMin;
   feed({.kind = InputKind::fetched,
         .same_client_id = same,
         .generation = attempt_generation_,
         .life_left = life_left,
-        .sent_at = sent_at});
+        .sent_at = sent_at},
+       too_short ? Error(Errc::credentials_expired, "the credentials have less than 5 s to live") : Error{});
 }
 
 void ClientCore::on_fetch_failed(const Error& error) noexcept {
@@ -194,6 +201,8 @@ mqtt::ClientTerms ClientCore::terms() const noexcept {
   terms.maximum_packet_size = options_.packet_bytes_max;
   terms.receive_maximum = options_.receive_maximum;
   terms.keep_alive = static_cast<std::uint16_t>(options_.keep_alive.seconds());
+  terms.suback_timeout = options_.suback_timeout;
+  terms.puback_timeout = options_.puback_timeout;
   return terms;
 }
 
@@ -209,7 +218,7 @@ std::uint8_t ClientCore::choose_connection() noexcept {
   return chosen;
 }
 
-void ClientCore::start_dial() noexcept {
+void ClientCore::start_dial(Credit credit) noexcept {
   attempt_generation_ = machine_.generation;
   candidate_ = choose_connection();
   AXONPUSH_ASSERT(candidate_ != kNoConnection);
@@ -238,7 +247,9 @@ void ClientCore::start_dial() noexcept {
   wanted.had_session = resumes || takes_over;
   wanted.clean_start = !wanted.had_session;
   trace(TraceKind::dial_started, connection_ids_ + 1, 0, Errc::none);
-  connection.link.dial(credentials_, client_id_.view(), connection.session, wanted, host_.now());
+  // R-45, I-15: the upgrade leaves before the credentials expire, and with some life left when they are not fresh.
+  const Instant usable_until = credit == Credit::fresh ? expires_at_ : expires_at_ - refresh::detail::kDialLifeMin;
+  connection.link.dial(credentials_, client_id_.view(), connection.session, wanted, usable_until, host_.now());
 }
 
 void ClientCore::before_connack(Link& link) noexcept {
@@ -257,6 +268,11 @@ void ClientCore::on_link_up(Link& link) noexcept {
   const std::uint8_t index = index_of(link);
   Connection& connection = at(index);
   connection.has_session = true;
+  connection.epoch = ++epoch_;
+  // A takeover that did not bring the session along: the old connection is over from here on (CONTRACT 6.6).
+  if (taken_over_ != kNoConnection && !connection.session.session_resumed() && lost_at_ == Instant::never()) {
+    lost_at_ = host_.now();
+  }
   // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
   take_back(index);
   if (!connection.session.session_resumed()) {
@@ -285,7 +301,8 @@ void ClientCore::activate() noexcept {
   serving_ = candidate_;
   candidate_ = kNoConnection;
   Connection& connection = at(serving_);
-  connection.epoch = ++epoch_;
+  // what was published on the old one is written before the new one's first.
+  if (retiring_ != kNoConnection) at(retiring_).link.flush(now);
   trace(TraceKind::active, static_cast<std::uint64_t>(connection.link.id()), 0, Errc::none);
   if (taken_over_ != kNoConnection && taken_over_ != serving_ && taken_over_ != retiring_) {
     // The broker ended the old connection already: its copies may still be repeated here for a while.
@@ -309,6 +326,8 @@ void ClientCore::drop_candidate() noexcept {
   const std::uint8_t dropped = std::exchange(candidate_, kNoConnection);
   at(dropped).link.abort();
   forget_requests(dropped);
+  // Once it had its CONNACK it had the other's session too: what follows resumes its own.
+  if (taken_over_ != kNoConnection && !at(taken_over_).has_session) taken_over_ = kNoConnection;
   if (!machine_.takeover && at(dropped).client_id != client_id_) at(dropped).has_session = false;
   if (retiring_ == kNoConnection) swap_dedup_.end();
   settle_subscriptions();
@@ -336,6 +355,7 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   const std::uint8_t index = index_of(link);
   trace(TraceKind::closed, static_cast<std::uint64_t>(link.id()), end.error.number(), end.error.code());
   forget_requests(index);
+  fail_unwritten(index, end.error);
   if (finishing_) {
     if (index == serving_) serving_ = kNoConnection;
     if (index == retiring_) retiring_ = kNoConnection;
@@ -368,7 +388,8 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   if (expected) lost_at_ = host_.now();
   // 0x8E that our own new connection caused is no conflict.
   if (expected && failure == refresh::Failure::session_conflict) failure = refresh::Failure::transient;
-  if (machine_.phase == Phase::overlap) {
+  if (machine_.phase == Phase::overlap || machine_.phase == Phase::drain) {
+    // The old one serves again, as far as it is still whole: its session has its own publishes only.
     at(index).session.discard();
     take_back(index);
     at(index).has_session = false;

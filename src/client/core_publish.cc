@@ -149,18 +149,18 @@ Status ClientCore::send_in_place(Outgoing& outgoing, PublishCompletion& done) no
     if (!room.ok()) return room;
     token = publishes_.add({}, std::move(done));
     if (token == kNoSlot) return Error(Errc::no_memory, "no memory for the completion of a publish");
-    publishes_[token].place = Publishes::Place::written;
-    publishes_[token].connection = serving_;
-    ++written_count_;
+    note_written(token, serving_);
   }
   if (!target.link.end_in_place(mqtt::publish_first_byte(Qos::at_most_once, false, false), prologue + payload)) {
     if (token != kNoSlot) {
       --written_count_;
+      --target.written;
       done = std::move(publishes_[token].done);
       publishes_.release(token);
     }
     return Error(Errc::internal, "the source of entropy failed");
   }
+  target.publishes_in_cork = true;
   stats_.publish_bytes += payload;
   return {};
 }
@@ -217,11 +217,13 @@ void ClientCore::request_flush() noexcept {
 
 // --- The queue
 
-// CONTRACT 6.5: with ordered_swap the new connection waits for the old one's PUBACKs. And a connection whose session
-// the candidate is taking over is as good as gone.
+// CONTRACT 6.5: the old connection's publishes are written before the new one's first; with ordered_swap the new one
+// waits for the old one's PUBACKs. And a connection whose session the candidate is taking over is as good as gone.
 bool ClientCore::publishing_held() noexcept {
-  if (options_.ordered_swap && retiring_ != kNoConnection && at(retiring_).session.publishes_in_flight() != 0)
-    return true;
+  if (retiring_ != kNoConnection && at(retiring_).link.up()) {
+    if (at(retiring_).publishes_in_cork) return true;
+    if (options_.ordered_swap && at(retiring_).session.publishes_in_flight() != 0) return true;
+  }
   return machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
 }
 
@@ -263,20 +265,28 @@ bool ClientCore::write_publish(std::uint32_t token) noexcept {
     bytes[0] = mqtt::publish_first_byte(entry.qos, false, false);
     store_be16(bytes + entry.id_offset, *packet_id);
     entry.place = Publishes::Place::in_flight;
+    target.publishes_in_cork = true;
     return target.link.append(entry.packet.readable());
   }
   if (!target.link.append(entry.packet.readable())) {
     publishes_.enqueue_front(token);
     return false;
   }
+  target.publishes_in_cork = true;
   if (entry.done) {
-    entry.place = Publishes::Place::written;
-    entry.connection = serving_;
-    ++written_count_;
+    note_written(token, serving_);
   } else {
     publishes_.release(token);
   }
   return true;
+}
+
+void ClientCore::note_written(std::uint32_t token, std::uint8_t connection) noexcept {
+  Publishes::Entry& entry = publishes_[token];
+  entry.place = Publishes::Place::written;
+  entry.connection = connection;
+  entry.written_number = ++at(connection).written;
+  ++written_count_;
 }
 
 // What the broker has not acknowledged on the resumed session: the same packet id, DUP 1, in the original order
@@ -362,8 +372,28 @@ void ClientCore::on_link_overdue(Link& link, const mqtt::Session::Due& due) noex
 }
 
 void ClientCore::on_link_flushed(Link& link) noexcept {
-  static_cast<void>(link);
-  if (written_count_ != 0) written_pending_ = true;
+  Connection& connection = at(index_of(link));
+  connection.publishes_in_cork = false;
+  if (connection.handed == connection.written) return;
+  connection.handed = connection.written;
+  written_pending_ = true;
+}
+
+// What was in the cork of a connection that has ended was never handed over: nothing succeeds in silence.
+void ClientCore::fail_unwritten(std::uint8_t connection, const Error& reason) noexcept {
+  Connection& target = at(connection);
+  target.publishes_in_cork = false;
+  if (target.handed == target.written) return;
+  for (std::uint32_t token = publishes_.next(0); token != kNoSlot; token = publishes_.next(token + 1)) {
+    Publishes::Entry& entry = publishes_[token];
+    if (entry.place != Publishes::Place::written || entry.connection != connection) continue;
+    if (entry.written_number <= target.handed) continue;
+    entry.place = Publishes::Place::nowhere;
+    --written_count_;
+    defer_failure(token,
+                  reason ? reason : Error(Errc::connection_lost, "the connection ended before the publish went"));
+  }
+  target.written = target.handed;
 }
 
 // QoS 0 publishes are done when their bytes have been handed to the transport.
@@ -372,13 +402,13 @@ void ClientCore::complete_written() noexcept {
     failures_ = publishes_[token].next;
     complete(token, Result<Published>(publishes_[token].failure));
   }
-  if (!written_pending_ || abandoned_) return;
+  if (abandoned_) return;
+  check_drained();
+  if (!written_pending_) return;
   written_pending_ = false;
   for (std::uint32_t token = publishes_.next(0); token != kNoSlot; token = publishes_.next(token + 1)) {
     const Publishes::Entry& entry = publishes_[token];
-    if (entry.place != Publishes::Place::written) continue;
-    Connection& target = at(entry.connection);
-    if (target.link.up() && !target.link.cork_empty()) continue;
+    if (entry.place != Publishes::Place::written || entry.written_number > at(entry.connection).handed) continue;
     --written_count_;
     complete(token, Published{});
     if (abandoned_) return;

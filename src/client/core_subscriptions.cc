@@ -379,10 +379,8 @@ void ClientCore::on_refused(std::uint8_t connection, std::uint32_t index, mqtt::
   const bool live_elsewhere =
       connection == candidate_ && serving_ != kNoConnection && filter.grants[serving_] == Grant::granted;
   if (live_elsewhere) {
-    if (filter.refusals < kRefusalsMax) {
-      feed({.kind = InputKind::restore_failed, .generation = attempt_generation_}, error);
-      return;
-    }
+    // check_restored() gives the attempt up once every answer is in, so that each refused filter has counted.
+    if (filter.refusals < kRefusalsMax) return;
     filter.lost = true;
     report(error, filter.topic_filter.view(), filter.refusals, Duration::zero());
     return;
@@ -434,14 +432,27 @@ void ClientCore::settle_subscriptions() noexcept {
   }
 }
 
-// Every filter is granted on the candidate, or lost: it may serve.
+bool ClientCore::answers_awaited(std::uint8_t connection) const noexcept {
+  for (const Batch& batch : batches_) {
+    if (batch.count != 0 && batch.connection == connection && !batch.unsubscribe) return true;
+  }
+  return false;
+}
+
+// Every filter is granted on the candidate, or lost: it may serve. One that is refused there holds up the swap.
 void ClientCore::check_restored() noexcept {
   if (candidate_ == kNoConnection || !at(candidate_).link.up()) return;
   if (machine_.phase != Phase::live_restore && machine_.phase != Phase::restore) return;
+  if (answers_awaited(candidate_)) return;
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     const Filter& filter = filters_[index];
     const bool waits_for_retry = filter.retry_at != Instant::never();
-    if (wanted(filter) && filter.grants[candidate_] != Grant::granted && !waits_for_retry) return;
+    if (!wanted(filter) || filter.grants[candidate_] == Grant::granted || waits_for_retry) continue;
+    if (filter.grants[candidate_] == Grant::refused) {
+      feed({.kind = InputKind::restore_failed, .generation = attempt_generation_},
+           error_of_refusal(filter.refused_with));
+    }
+    return;
   }
   feed({.kind = InputKind::restored, .generation = attempt_generation_});
 }

@@ -7,64 +7,114 @@ namespace axonpush::inline v0 {
 bool SwapDedup::begin() noexcept {
   end();
   active_ = true;
-  if (!grow()) lossy_ = true;
-  return slots_ != nullptr;
+  lossy_ = !grow();
+  return !lossy_;
 }
 
 void SwapDedup::end() noexcept {
-  if (slots_ != nullptr) deallocate(slots_, slot_count_ * sizeof(Entry));
-  slots_ = nullptr;
-  slot_count_ = 0;
-  used_ = 0;
-  active_ = false;
-  lossy_ = false;
+  free_tables();
+  capacity_ = used_ = 0;
+  free_ = oldest_ = newest_ = kNone;
+  active_ = lossy_ = false;
 }
 
+void SwapDedup::free_tables() noexcept {
+  if (entries_ != nullptr) deallocate(entries_, capacity_ * sizeof(Entry));
+  if (buckets_ != nullptr) deallocate(buckets_, capacity_ * sizeof(std::uint32_t));
+  entries_ = nullptr;
+  buckets_ = nullptr;
+}
+
+// Twice the room, in the same order of age. False at the limit or on an exhausted heap; nothing has changed then.
 bool SwapDedup::grow() noexcept {
-  const std::size_t wanted = slot_count_ == 0 ? kFirstSlots : slot_count_ * 2;
-  if (wanted > kSlots) return false;
-  auto* fresh = static_cast<Entry*>(allocate(wanted * sizeof(Entry)));
-  if (fresh == nullptr) return false;
-  for (std::size_t at = 0; at < wanted; ++at) fresh[at] = Entry{};
-  for (std::size_t at = 0; at < slot_count_; ++at) {
-    if (!slots_[at].used) continue;
-    std::size_t into = slots_[at].key.low & (wanted - 1);
-    while (fresh[into].used) into = (into + 1) & (wanted - 1);
-    fresh[into] = slots_[at];
+  const std::size_t wanted = capacity_ == 0 ? kFirstEntries : capacity_ * 2;
+  if (wanted > limits::kSwapDedupEntries) return false;
+  auto* entries = static_cast<Entry*>(allocate(wanted * sizeof(Entry)));
+  auto* buckets = static_cast<std::uint32_t*>(allocate(wanted * sizeof(std::uint32_t)));
+  if (entries == nullptr || buckets == nullptr) {
+    if (entries != nullptr) deallocate(entries, wanted * sizeof(Entry));
+    if (buckets != nullptr) deallocate(buckets, wanted * sizeof(std::uint32_t));
+    return false;
   }
-  if (slots_ != nullptr) deallocate(slots_, slot_count_ * sizeof(Entry));
-  slots_ = fresh;
-  slot_count_ = wanted;
+  for (std::size_t at = 0; at < wanted; ++at) buckets[at] = kNone;
+  std::uint32_t count = 0;
+  for (std::uint32_t at = oldest_; at != kNone; at = entries_[at].newer, ++count) {
+    std::uint32_t& bucket = buckets[entries_[at].key.low & (wanted - 1)];
+    entries[count] = {.key = entries_[at].key,
+                      .balance = entries_[at].balance,
+                      .chain = bucket,
+                      .older = count == 0 ? kNone : count - 1,
+                      .newer = count + 1};
+    bucket = count;
+  }
+  if (count != 0) entries[count - 1].newer = kNone;
+  for (std::size_t at = count; at < wanted; ++at) {
+    entries[at] = Entry{};
+    entries[at].chain = at + 1 < wanted ? static_cast<std::uint32_t>(at + 1) : kNone;
+  }
+  free_tables();
+  entries_ = entries;
+  buckets_ = buckets;
+  capacity_ = wanted;
+  free_ = count < wanted ? count : kNone;
+  oldest_ = count == 0 ? kNone : 0;
+  newest_ = count == 0 ? kNone : count - 1;
   return true;
 }
 
-SwapDedup::Entry* SwapDedup::find_or_add(const EventKey& key) noexcept {
-  if (slots_ == nullptr) return nullptr;
-  if (used_ * 2 >= slot_count_ && !grow()) {
-    // Overflow: forgetting everything is the oldest-first rule taken at once; from here on a copy may be a second one.
-    for (std::size_t at = 0; at < slot_count_; ++at) slots_[at] = Entry{};
-    overflows_ += used_;
-    used_ = 0;
-    lossy_ = true;
+std::uint32_t SwapDedup::find(const EventKey& key) noexcept {
+  for (std::uint32_t at = *bucket_of(key); at != kNone; at = entries_[at].chain) {
+    if (entries_[at].key == key) return at;
   }
-  std::size_t at = key.low & (slot_count_ - 1);
-  while (slots_[at].used && !(slots_[at].key == key)) at = (at + 1) & (slot_count_ - 1);
-  if (!slots_[at].used) {
-    slots_[at].key = key;
-    slots_[at].used = true;
-    ++used_;
-  }
-  return &slots_[at];
+  return kNone;
 }
 
-SwapDedup::Verdict SwapDedup::see(Side side, const EventKey& key) noexcept {
-  Entry* entry = find_or_add(key);
-  if (entry == nullptr) return Verdict::maybe_duplicate;
+bool SwapDedup::add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept {
+  if (free_ == kNone && !grow()) {
+    if (oldest_ == kNone) return false;
+    // CONTRACT 6.4: the oldest goes, and is counted.
+    forget(oldest_);
+    ++overflow;
+    lossy_ = true;
+  }
+  const std::uint32_t index = free_;
+  free_ = entries_[index].chain;
+  std::uint32_t* const bucket = bucket_of(key);
+  entries_[index] = {.key = key, .balance = balance, .chain = *bucket, .older = newest_, .newer = kNone};
+  *bucket = index;
+  (newest_ == kNone ? oldest_ : entries_[newest_].newer) = index;
+  newest_ = index;
+  ++used_;
+  return true;
+}
+
+void SwapDedup::forget(std::uint32_t index) noexcept {
+  Entry& entry = entries_[index];
+  std::uint32_t* link = bucket_of(entry.key);
+  while (*link != index) link = &entries_[*link].chain;
+  *link = entry.chain;
+  (entry.older == kNone ? oldest_ : entries_[entry.older].newer) = entry.newer;
+  (entry.newer == kNone ? newest_ : entries_[entry.newer].older) = entry.older;
+  entry.chain = free_;
+  free_ = index;
+  --used_;
+}
+
+SwapDedup::Verdict SwapDedup::see(Side side, const EventKey& key, std::uint64_t& overflow) noexcept {
+  if (capacity_ == 0) return Verdict::maybe_duplicate;
   const std::int32_t own = side == Side::first ? 1 : -1;
-  const bool has_partner = side == Side::first ? entry->balance < 0 : entry->balance > 0;
-  entry->balance += own;
-  if (has_partner) return Verdict::drop;
-  return lossy_ ? Verdict::maybe_duplicate : Verdict::deliver;
+  // By value: a new entry may drive out the oldest, whose copies count as met no more.
+  const Verdict alone = lossy_ ? Verdict::maybe_duplicate : Verdict::deliver;
+  const std::uint32_t index = find(key);
+  if (index == kNone) {
+    static_cast<void>(add(key, own, overflow));
+    return alone;
+  }
+  Entry& entry = entries_[index];
+  const bool has_partner = (entry.balance > 0) != (own > 0);
+  entry.balance += own;
+  if (entry.balance == 0) forget(index);
+  return has_partner ? Verdict::drop : alone;
 }
 
 void DeliveredRing::clear() noexcept {

@@ -33,33 +33,45 @@ class SwapDedup {
   SwapDedup& operator=(const SwapDedup&) = delete;
   ~SwapDedup() { end(); }
 
-  // Allocates the table; false on an exhausted heap, and then every event is `maybe_duplicate`.
+  // False on an exhausted heap: then every event is `maybe_duplicate`.
   bool begin() noexcept;
   void end() noexcept;
   [[nodiscard]] bool active() const noexcept { return active_; }
-  [[nodiscard]] Verdict see(Side side, const EventKey& key) noexcept;
-  [[nodiscard]] std::uint64_t overflows() const noexcept { return overflows_; }
+  // `overflow` counts the entries that were forgotten before they met their partner.
+  [[nodiscard]] Verdict see(Side side, const EventKey& key, std::uint64_t& overflow) noexcept;
+  // Events that wait for their partner. One that met it says nothing any more and is forgotten at once.
+  [[nodiscard]] std::size_t size() const noexcept { return used_; }
 
  private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
   struct Entry {
     EventKey key;
-    std::int32_t balance = 0;  // copies of `first` less copies of `second`
-    bool used = false;
+    std::int32_t balance = 0;     // copies of `first` less copies of `second`; never 0 in an entry that is used
+    std::uint32_t chain = kNone;  // the next of the same bucket; of a free entry: the next free one
+    std::uint32_t older = kNone;
+    std::uint32_t newer = kNone;
   };
-  // Twice the entries, so that a probe stays short; a power of two.
-  static constexpr std::size_t kSlots = 2 * limits::kSwapDedupEntries;
-  // The table grows with what it holds: most swaps see a few dozen events.
-  static constexpr std::size_t kFirstSlots = 1024;
+  // As many buckets as entries. The table grows with what it holds: most swaps see a few dozen events.
+  static constexpr std::size_t kFirstEntries = 512;
+  static_assert((limits::kSwapDedupEntries & (limits::kSwapDedupEntries - 1)) == 0 &&
+                limits::kSwapDedupEntries >= kFirstEntries);
 
-  [[nodiscard]] Entry* find_or_add(const EventKey& key) noexcept;
+  [[nodiscard]] std::uint32_t* bucket_of(const EventKey& key) noexcept { return &buckets_[key.low & (capacity_ - 1)]; }
+  [[nodiscard]] std::uint32_t find(const EventKey& key) noexcept;
+  [[nodiscard]] bool add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept;
+  void forget(std::uint32_t index) noexcept;
   bool grow() noexcept;
+  void free_tables() noexcept;
 
-  Entry* slots_ = nullptr;
-  std::size_t slot_count_ = 0;
+  Entry* entries_ = nullptr;
+  std::uint32_t* buckets_ = nullptr;
+  std::size_t capacity_ = 0;
   std::size_t used_ = 0;
-  std::uint64_t overflows_ = 0;
+  std::uint32_t free_ = kNone;
+  std::uint32_t oldest_ = kNone;
+  std::uint32_t newest_ = kNone;
   bool active_ = false;
-  bool lossy_ = false;
+  bool lossy_ = false;  // something was forgotten: from here on a copy may be a second one
 };
 
 // The last kReconnectDedupEntries QoS 1 events that were delivered. `epoch` is the connection's: an event is a

@@ -19,6 +19,14 @@ constexpr bool retryable_status(std::uint16_t status) noexcept {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+// Uniform in [0, most). Without entropy the middle is as good as anything: the draw spreads load, it protects nothing.
+Duration jitter_of(Entropy& entropy, Duration most) noexcept {
+  std::uint8_t bytes[4];
+  const std::uint32_t random = entropy.fill(bytes) ? load_be32(bytes) : 0x80000000U;
+  return nanoseconds(static_cast<std::int64_t>(static_cast<std::uint64_t>(most.milliseconds()) * random >> 32) *
+                     1'000'000);
+}
+
 }  // namespace
 
 void Fetch::start(Instant now) noexcept {
@@ -133,7 +141,9 @@ void Fetch::on_open(ConnectionId id, Transport& transport, TlsVerified verified)
     return;
   }
   if (!write_request(verified)) return;
-  head_deadline_ = host_.now() + limits::kHttpHeadTimeout;
+  // CONTRACT 2: the life that is left counts from here, and not from the look-up of the name.
+  sent_at_ = host_.now();
+  head_deadline_ = sent_at_ + limits::kHttpHeadTimeout;
   transport_->interest({.read = true, .write = false});
   flush();
 }
@@ -358,7 +368,8 @@ void Fetch::attempt_failed(Error error, bool retryable) noexcept {
     return;
   }
   const std::size_t index = attempts_ - 1 < kRetryLadderCount ? attempts_ - 1 : kRetryLadderCount - 1;
-  const Duration wait = asked > Duration::zero() ? asked : kRetryLadder[index];
+  const Duration least = asked > Duration::zero() ? asked : kRetryLadder[index];
+  const Duration wait = retry_jitter_ ? least + jitter_of(host_.entropy(), least / 5) : least;
   if (now + wait >= fetch_deadline_) {
     fail(error);
     return;

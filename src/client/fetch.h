@@ -35,6 +35,9 @@ class Fetch final : public ConnectionSink {
   Fetch& operator=(const Fetch&) = delete;
   ~Fetch() { cancel(); }
 
+  // Waits between attempts are lengthened by up to a fifth, so that a fleet does not knock at once. Off: exactly the
+  // ladder.
+  void set_retry_jitter(bool on) noexcept { retry_jitter_ = on; }
   void start(Instant now) noexcept;
   void cancel() noexcept;
   [[nodiscard]] bool running() const noexcept { return stage_ != Stage::idle; }
@@ -99,6 +102,7 @@ class Fetch final : public ConnectionSink {
   bool use_get_ = false;    // what worked is remembered for the life of the client
   bool get_tried_ = false;  // within this fetch
   bool method_settled_ = false;
+  bool retry_jitter_ = true;
 };
 
 }  // namespace axonpush::inline v0

@@ -61,11 +61,12 @@ refresh::Failure failure_of_disconnect(mqtt::ReasonCode reason) noexcept {
 // --- The dial
 
 void Link::dial(const Credentials& credentials, std::string_view client_id, mqtt::Session& session,
-                const mqtt::ClientTerms& terms, Instant now) noexcept {
+                const mqtt::ClientTerms& terms, Instant usable_until, Instant now) noexcept {
   AXONPUSH_ASSERT(stage_ == Stage::closed);
   credentials_ = &credentials;
   session_ = &session;
   terms_ = terms;
+  usable_until_ = usable_until;
   end_ = End{};
   end_pending_ = false;
   id_ = owner_.next_connection_id();
@@ -99,6 +100,12 @@ void Link::on_open(ConnectionId id, Transport& transport, TlsVerified verified) 
   const EntryGuard guard(entry_);
   if (stage_ != Stage::opening || id != id_) return;
   transport_ = &transport;
+  // what expired while the name was looked up and TLS was spoken is not presented.
+  if (host_.now() >= usable_until_) {
+    end(Error(Errc::credentials_expired, "the credentials expired while the connection was being opened"),
+        refresh::Failure::credentials_expired);
+    return;
+  }
   stage_ = Stage::upgrading;
   stage_deadline_ = host_.now() + limits::kUpgradeTimeout;
   void* memory = allocate(sizeof(http::ResponseDecoder));
@@ -501,6 +508,15 @@ Instant Link::deadline() const noexcept {
 void Link::on_deadline(Instant now) noexcept {
   tell_end();
   if (stage_ == Stage::closed) return;
+  // whoever was away for long (a callback that blocked, a machine that slept) reads first what has come
+  // meanwhile, and judges the peer's silence then.
+  if (stage_ >= Stage::up && stage_ <= Stage::leaving && interest_.read && now >= session_->deadline()) {
+    pump(now);
+    if (stage_ == Stage::closed) {
+      tell_end();
+      return;
+    }
+  }
   if (stage_ == Stage::closing && now >= stage_deadline_) {
     end(end_.error, end_.failure);
   } else if (stage_ == Stage::leaving && now >= stage_deadline_) {

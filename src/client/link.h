@@ -74,9 +74,9 @@ class Link final : public ConnectionSink {
   Link& operator=(const Link&) = delete;
   ~Link() { abort(); }
 
-  // Opens a connection with `credentials` for `session`; both outlive it. `url` is the parsed presigned URL.
+  // Opens a connection with `credentials` for `session`; both outlive it. The upgrade is not sent after `usable_until`.
   void dial(const Credentials& credentials, std::string_view client_id, mqtt::Session& session,
-            const mqtt::ClientTerms& terms, Instant now) noexcept;
+            const mqtt::ClientTerms& terms, Instant usable_until, Instant now) noexcept;
   // Says DISCONNECT (with Session Expiry Interval 0: the connection is retired for good) and Close, reads to the end.
   void leave(Instant now) noexcept;
   // Closes at once and tells the end with this error, in the next turn.
@@ -175,6 +175,7 @@ class Link final : public ConnectionSink {
   FixedText<limits::kMqttClientIdBytes> client_id_;
   std::uint8_t pong_[limits::kWsControlPayloadBytes] = {};
   ConnectionId id_{};
+  Instant usable_until_ = Instant::never();
   Instant dial_deadline_ = Instant::never();
   Instant stage_deadline_ = Instant::never();
   Instant stalled_since_ = Instant::never();  // output waits and the transport takes none

@@ -27,6 +27,7 @@ class Publishes {
     PublishCompletion done;
     Error failure;  // to be told in the next turn
     Instant accepted_at;
+    std::uint64_t written_number = 0;  // written: the how-many-eth of its connection
     std::uint32_t next = kNoSlot;
     std::uint32_t previous = kNoSlot;
     std::uint32_t id_offset = 0;  // where the packet id stands in `packet`; 0 at QoS 0

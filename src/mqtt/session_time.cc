@@ -47,9 +47,9 @@ Instant Session::deadline() const noexcept {
                              ? Instant::never()
                              : incomplete_since_ + limits::kPacketTimeout;
   Instant earliest = earlier_of(earlier_of(ping_due(), reply_due()), packet);
-  earliest = earlier_of(earliest, ack_due(FlightList::requests, limits::kSubackTimeout));
-  earliest = earlier_of(earliest, ack_due(FlightList::publishes, limits::kPubackTimeout));
-  return earlier_of(earliest, ack_due(FlightList::releases, limits::kPubackTimeout));
+  earliest = earlier_of(earliest, ack_due(FlightList::requests, terms_.suback_timeout));
+  earliest = earlier_of(earliest, ack_due(FlightList::publishes, terms_.puback_timeout));
+  return earlier_of(earliest, ack_due(FlightList::releases, terms_.puback_timeout));
 }
 
 // Lists are in the order of sending, so the first that was not told is the earliest.
@@ -76,12 +76,12 @@ Session::Due Session::on_deadline(Instant now) noexcept {
     due.kind = Due::Kind::packet_timeout;
     return due;
   }
-  if (report_overdue(FlightList::requests, limits::kSubackTimeout, now, due.token)) {
+  if (report_overdue(FlightList::requests, terms_.suback_timeout, now, due.token)) {
     due.kind = Due::Kind::suback_timeout;
     return due;
   }
-  if (report_overdue(FlightList::publishes, limits::kPubackTimeout, now, due.token) ||
-      report_overdue(FlightList::releases, limits::kPubackTimeout, now, due.token)) {
+  if (report_overdue(FlightList::publishes, terms_.puback_timeout, now, due.token) ||
+      report_overdue(FlightList::releases, terms_.puback_timeout, now, due.token)) {
     due.kind = Due::Kind::puback_timeout;
     return due;
   }

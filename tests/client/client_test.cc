@@ -136,7 +136,7 @@ TEST_P(ClientSwap, LosesNothingAndDoublesNothing) {  // I-06, I-09, R-31, R-39
   std::size_t acknowledged = 0;
   while (scene.rt.stats().swaps < 3 && sent < copies.size()) {
     scene.broker.publish(scene.topic("a"),
-                         "{\"n\":" + std::to_string(sent) + ",\"id\":\"e" + std::to_string(sent) + "\"}");
+                         "{\"n\":" + std::to_string(sent) + ",\"eventId\":\"e" + std::to_string(sent) + "\"}");
     ++sent;
     ASSERT_TRUE(scene.rt
                     .publish({.channel_id = "other", .identifier = "i", .payload = "{}"},

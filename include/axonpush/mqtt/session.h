@@ -42,9 +42,11 @@ struct ClientTerms {
   std::uint16_t keep_alive = 30;     // seconds
   Qos qos_max = Qos::at_least_once;  // what we ever subscribe with: a PUBLISH above it is a protocol error (policy)
   bool clean_start = true;
-  bool had_session = false;               // we hold state of a session with this client id
-  bool accepts_subscription_ids = false;  // we never ask for them (policy)
-  bool authentication_method = false;     // we sent one
+  bool had_session = false;                          // we hold state of a session with this client id
+  bool accepts_subscription_ids = false;             // we never ask for them (policy)
+  bool authentication_method = false;                // we sent one
+  Duration suback_timeout = limits::kSubackTimeout;  // of UNSUBACK too
+  Duration puback_timeout = limits::kPubackTimeout;
 };
 
 // Events that are allowed and yet worth a number; they only grow.
