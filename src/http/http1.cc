@@ -40,14 +40,14 @@ Progress read_status(Bytes head, ResponseHead& into, Fault& fault) noexcept {
     fault = malformed("the version is malformed", "RFC 9112 4", 8);
     return Progress::error;
   }
-  into.status = 0;
+  unsigned status = 0;
   for (std::size_t at = 9; at < 12 && at < head.size(); ++at) {
     // RFC 9110 15: three digits, from 100 on.
     if (head[at] < (at == 9 ? '1' : '0') || head[at] > '9') {
       fault = malformed("the status is not a number from 100 to 999", "RFC 9112 4", at);
       return Progress::error;
     }
-    into.status = static_cast<std::uint16_t>(into.status * 10 + (head[at] - '0'));
+    status = status * 10 + (head[at] - '0');
   }
   if (head.size() <= 12) return Progress::need_more;
   // RFC 9112 4: the SP is part of the grammar even when the reason is empty; servers that drop it are common.
@@ -55,6 +55,7 @@ Progress read_status(Bytes head, ResponseHead& into, Fault& fault) noexcept {
     fault = malformed("the status is not a number from 100 to 999", "RFC 9112 4", 12);
     return Progress::error;
   }
+  into.status = static_cast<std::uint16_t>(status);
   return Progress::done;
 }
 
@@ -148,6 +149,7 @@ Step ResponseDecoder::next_head(Bytes input) noexcept {
     head_left_ -= size;
     state_ = {};
     framing_ = {};
+    head_.status = 0;  // an error in what follows is not the interim response's
   }
 }
 

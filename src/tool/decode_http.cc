@@ -150,22 +150,9 @@ bool judge_line(const std::string& line, std::vector<std::uint8_t>& bytes, JsonO
   JsonNode root;
   std::string error;
   bool fine = parse_json(line, root, error);
-  if (fine && root.kind != JsonNode::Kind::object) {
-    fine = false;
-    error = "the line is no JSON object";
-  }
   out.begin_object();
   if (const JsonNode* id = fine ? root.find("id") : nullptr) out.key("id").node(*id);
-  if (fine) {
-    const JsonNode* const raw = root.find("raw");
-    if (raw != nullptr && raw->kind == JsonNode::Kind::string) {
-      fine = narrowed(raw->text, bytes);
-      error = "raw has a character that is no byte";
-    } else {
-      fine = root.find("hex") != nullptr && parse_hex(root.text_of("hex"), bytes);
-      error = "neither raw nor hex is there, or hex is no hex";
-    }
-  }
+  fine = fine && read_input(root, bytes, error);
   if (fine) {
     Question question;
     question.is_request = root.text_of("part") == "request";

@@ -73,14 +73,11 @@ bool judge_line(const std::string& line, JsonOut& out) {
   bool fine = parse_json(line, root, error);
   if (fine) {
     if (const JsonNode* id = root.find("id")) out.key("id").node(*id);
-    if (const JsonNode* raw = root.find("raw")) {
-      fine = narrowed(raw->text, bytes);
-      if (!fine) error = "raw has a character that is no byte";
-    } else if (const JsonNode* text = root.find("text")) {
+    const JsonNode* const text = root.find("text");
+    if (text != nullptr && text->kind == JsonNode::Kind::string) {
       bytes.assign(text->text.begin(), text->text.end());
     } else {
-      fine = parse_hex(root.text_of("hex"), bytes);
-      if (!fine) error = "none of raw, text and hex is there, or hex is no hex";
+      fine = read_input(root, bytes, error);
     }
   }
   if (fine) {

@@ -238,10 +238,7 @@ bool judge_line(const std::string& text, std::vector<std::uint8_t>& bytes, JsonO
   } else {
     out.null();
   }
-  if (fine && (line.find("hex") == nullptr || !parse_hex(line.text_of("hex"), bytes))) {
-    fine = false;
-    error = "the member hex is missing or is no hex";
-  }
+  fine = fine && read_input(line, bytes, error);
   if (!fine) {
     out.key("verdict").string("unreadable").key("error").string(error);
   } else if (line.text_of("kind") == "utf8_string_field") {

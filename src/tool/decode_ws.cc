@@ -21,7 +21,7 @@ constexpr char kUsage[] =
     "  "
     "{\"id\",\"verdict\":\"accept\"|\"reject\"|\"incomplete\",\"consumed\",\"close_code\",\"clause\",\"error\","
     "\"events\":[...]} lines.\n"
-    "  Exit codes: 0 everything was accepted; 1 something was not; 2 wrong usage.\n";
+    "  Exit codes: 0 everything was accepted (--jsonl: could be read); 1 something was not; 2 wrong usage.\n";
 
 struct Question {
   bool from_client = false;
@@ -122,13 +122,7 @@ bool judge_line(const std::string& line, JsonOut& out) {
   bool fine = parse_json(line, root, error);
   if (fine) {
     if (const JsonNode* id = root.find("id")) out.key("id").node(*id);
-    if (const JsonNode* raw = root.find("raw")) {
-      fine = narrowed(raw->text, bytes);
-      if (!fine) error = "raw holds a character over U+00FF";
-    } else {
-      fine = parse_hex(root.text_of("hex"), bytes);
-      if (!fine) error = "hex is not hex";
-    }
+    fine = read_input(root, bytes, error);
   }
   if (fine) {
     const Question question{root.text_of("from", "server") == "client", root.boolean_of("binary_only", false)};

@@ -445,4 +445,17 @@ bool narrowed(std::string_view text, std::vector<std::uint8_t>& bytes) {
   return true;
 }
 
+bool read_input(const JsonNode& line, std::vector<std::uint8_t>& bytes, std::string& error) {
+  const JsonNode* const raw = line.find("raw");
+  if (raw != nullptr && raw->kind == JsonNode::Kind::string) {
+    error = "raw has a character that is no byte";
+    return narrowed(raw->text, bytes);
+  }
+  const JsonNode* const hex = line.find("hex");
+  error = "neither raw nor hex is there as a string";
+  if (hex == nullptr || hex->kind != JsonNode::Kind::string) return false;
+  error = "the member hex is no hex";
+  return parse_hex(hex->text, bytes);
+}
+
 }  // namespace axonpush::tool

@@ -75,6 +75,9 @@ class JsonOut {
 // Bytes as text of one character each, U+0000 to U+00FF, and back; false for a character that is no byte.
 [[nodiscard]] std::string widened(std::string_view bytes);
 [[nodiscard]] bool narrowed(std::string_view text, std::vector<std::uint8_t>& bytes);
+// The bytes a line asks about: its member `raw`, one character each, or else `hex`. False, with the reason in `error`,
+// when neither is there or is what it should be.
+[[nodiscard]] bool read_input(const JsonNode& line, std::vector<std::uint8_t>& bytes, std::string& error);
 // Printable ASCII as it is, everything else as \xNN: for what goes to a terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 

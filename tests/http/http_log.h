@@ -63,7 +63,7 @@ EventLog run(std::string_view input, const Context& context, const std::vector<s
     } else {
       log.error = decoder.error().code();
       log.end = std::string(name_of(log.error)) + " @" + std::to_string(decoder.error().offset()) + ": " +
-                std::string(decoder.error().what());
+                std::string(decoder.error().what()) + " (" + std::to_string(decoder.error().number()) + ")";
     }
   };
   for (std::size_t piece = 0; piece <= cuts.size(); ++piece) {

@@ -449,6 +449,21 @@ TEST(HttpResponse, ErrorsSayWhereAndCarryTheStatus) {
   EXPECT_EQ(decoder.error().culprit(), Culprit::peer_malformed);
 }
 
+TEST(HttpResponse, ErrorsCarryNoStatusOfAnInterimResponse) {  // an error's number once depended on the cut
+  const std::pair<std::string_view, unsigned> rows[] = {
+      {"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1= 200", 0},
+      {"HTTP/1.1 100 Go\r\n\r\n\rX", 0},
+      {"HTTP/1.1 100 Go\r\n\r\n\r", 0},
+      {"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 20x", 0},
+      {"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 200", 0},
+      {"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 404 \x01", 404},
+  };
+  for (const auto& [input, status] : rows) {
+    const EventLog log = check_everywhere<ResponseDecoder>(input, ResponseContext{});
+    EXPECT_TRUE(log.end.ends_with("(" + std::to_string(status) + ")")) << log.end;
+  }
+}
+
 TEST(HttpResponse, ErrorsNameTheBareLineFeed) {  // H-06, RFC 9112 2.2
   const std::string_view inputs[] = {"\r\nHTTP/1.1 200 OK\n", "\r\nHTTP/1.1 200 OK\r\nA: b\n"};
   for (const std::string_view input : inputs) {
