@@ -95,7 +95,7 @@ class SimTransport final : public Transport {
   void interest(Interest wanted) noexcept override {
     connection_.interest_ = wanted;
     if ((wanted.read && (connection_.arrived_ != 0 || connection_.ended_)) || wanted.write) {
-      connection_.host_->again(connection_.id());
+      connection_.host_->wake(connection_.id());
     }
   }
   IoOutcome shutdown() noexcept override {
@@ -151,7 +151,7 @@ void Connection::deliver_to_client() {
     return;
   }
   arrived_ += size;
-  host_->again(id_);
+  host_->wake(id_);
 }
 
 void Connection::send(std::string_view bytes) {
@@ -178,12 +178,12 @@ void Connection::end(Cut how) {
     kept->ended_ = true;
     kept->cut_ = how;
     if (how == Cut::reset) kept->arrived_ = 0;
-    kept->host_->again(kept->id_);
+    kept->host_->wake(kept->id_);
   });
 }
 
 void Connection::thaw() {
-  if (!closed_) host_->again(id_);
+  if (!closed_) host_->wake(id_);
 }
 
 // --- Host
@@ -346,7 +346,15 @@ void VirtualHost::close(ConnectionId id) noexcept {
   connections_.erase(std::find(connections_.begin(), connections_.end(), connection));
 }
 
+// The client stopped with input left that it has taken already: it is called again, whatever has arrived meanwhile.
 void VirtualHost::again(ConnectionId id) noexcept {
+  const std::shared_ptr<Connection> connection = find(id);
+  if (connection == nullptr) return;
+  connection->asked_again_ = true;
+  wake(id);
+}
+
+void VirtualHost::wake(ConnectionId id) noexcept {
   const std::shared_ptr<Connection> connection = find(id);
   if (connection == nullptr || !connection->open_ || connection->ready_posted_) return;
   connection->ready_posted_ = true;
@@ -362,7 +370,8 @@ void VirtualHost::on_again(ConnectionId id) {
   if (connection == nullptr) return;
   connection->ready_posted_ = false;
   if (connection->frozen) return;
-  const Interest ready{.read = connection->interest_.read && (connection->arrived_ != 0 || connection->ended_),
+  const bool asked = std::exchange(connection->asked_again_, false);
+  const Interest ready{.read = connection->interest_.read && (asked || connection->arrived_ != 0 || connection->ended_),
                        .write = connection->interest_.write && !connection->stuck};
   if (!ready.read && !ready.write) return;
   in_turn([&] {

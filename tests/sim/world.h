@@ -188,6 +188,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool client_open_ = true;
   bool closed_ = false;  // by the client: nothing it is sent arrives any more
   bool ready_posted_ = false;
+  bool asked_again_ = false;  // by the client, whose turn's budget ran out
   Interest interest_;
 };
 
@@ -243,6 +244,7 @@ class VirtualHost final : public Host, public Connector {
   void arm(Instant wanted);
   void on_timer(Instant scheduled);
   void on_posted();
+  void wake(ConnectionId id) noexcept;
   void on_again(ConnectionId id);
   void opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port);
   [[nodiscard]] bool paused() const;
