@@ -72,8 +72,6 @@ class Ledger {
 
 class Mosquitto {
  public:
-  static constexpr std::uint16_t kPort = 8884;
-
   Mosquitto()
       : authority_({.common_name = "mosquitto test authority", .authority = true}),
         leaf_({.common_name = "broker", .extensions = {{"subjectAltName", "DNS:localhost,IP:127.0.0.1"}}}, &authority_),
