@@ -29,6 +29,28 @@ inline std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+inline std::uint64_t difference(const char* left, const char* right, std::size_t at) noexcept {
+  return load_word(left + at) ^ load_word(right + at);
+}
+
+// Most runs have 4 to 32 bytes, and loads that overlap compare them without a call.
+inline bool same_text(const char* left, const char* right, std::size_t size) noexcept {
+  if (size >= 8 && size <= 32) {
+    std::uint64_t differences = difference(left, right, 0) | difference(left, right, size - 8);
+    if (size > 16) differences |= difference(left, right, 8) | difference(left, right, size - 16);
+    return differences == 0;
+  }
+  if (size >= 4 && size < 8) {
+    std::uint32_t words[4];
+    std::memcpy(&words[0], left, sizeof words[0]);
+    std::memcpy(&words[1], right, sizeof words[1]);
+    std::memcpy(&words[2], left + size - 4, sizeof words[2]);
+    std::memcpy(&words[3], right + size - 4, sizeof words[3]);
+    return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
+  }
+  return std::memcmp(left, right, size) == 0;
+}
+
 // More room for an array of slots; the new ones are made and put in front of the list of free ones.
 template <class T>
 bool grow(T*& slots, std::uint32_t& room, std::uint32_t& free_first, std::size_t most) noexcept {
@@ -56,76 +78,52 @@ constexpr Error kNoMemory(Errc::no_memory, "no memory for a subscription");
 }  // namespace
 
 // A segment's hash depends on the key of its place, so that the same text in two places counts as two things. The sum
-// of the prefix's and the concrete segments' hashes is the filter's: a topic hashes each part once and adds for each
-// mask.
+// of the prefix's and the concrete segments' hashes is the filter's.
+template <HashReach kReach>
 struct DispatchTable::Hasher {
-  // Sums over every choice of the first three and of the last two segments: the halves of a mask.
-  std::uint64_t low[8];
-  std::uint64_t high[4];
+  const DispatchTable& table;
+  const char* text;
+  const TopicParts& parts;
 
-  Hasher(const DispatchTable& table, const char* text, const TopicParts& parts) noexcept {
-    std::uint64_t hashes[kTopicParts];
-    // Every part but the prefix is hashed with the slash in front of it, so that none is empty.
-    if (parts.end(0) >= 8) [[likely]] {
-      const auto hash = [&](std::size_t part) {
-        const std::size_t begin = part == 0 ? 0 : parts.border[part];
-        return hash_behind_word(text + begin, parts.end(part) - begin, table.keys_[part], table.multiplier_);
-      };
-      hashes[0] = hash(0);
-      hashes[1] = hash(1);
-      hashes[2] = hash(2);
-      hashes[3] = hash(3);
-      hashes[4] = hash(4);
-      hashes[5] = hash(5);
-    } else {
-      for (std::size_t part = 0; part < kTopicParts; ++part) {
-        const std::size_t begin = part == 0 ? 0 : parts.border[part];
-        hashes[part] = hash_anywhere(text + begin, parts.end(part) - begin, table.keys_[part], table.multiplier_);
-      }
-    }
-    low[0] = hashes[0];
-    low[1] = low[0] + hashes[1];
-    low[2] = low[0] + hashes[2];
-    low[3] = low[1] + hashes[2];
-    low[4] = low[0] + hashes[3];
-    low[5] = low[1] + hashes[3];
-    low[6] = low[2] + hashes[3];
-    low[7] = low[3] + hashes[3];
-    high[0] = 0;
-    high[1] = hashes[4];
-    high[2] = hashes[5];
-    high[3] = hashes[4] + hashes[5];
+  // Hashed with the slash in front of it, so that none is empty.
+  [[nodiscard]] std::uint64_t of_segment(std::size_t segment) const noexcept {
+    const std::size_t begin = parts.border[segment + 1];
+    return of_text(text + begin, parts.border[segment + 2] - begin, table.keys_[segment + 1]);
   }
-  [[nodiscard]] std::uint64_t of(std::uint32_t mask) const noexcept { return low[mask & 7] + high[mask >> 3]; }
+  [[nodiscard]] std::uint64_t of_prefix() const noexcept {
+    return parts.end(0) == 0 ? finish(0, 0, 0, table.keys_[0]) : of_text(text, parts.end(0), table.keys_[0]);
+  }
+  // All of a filter's; bit i of the mask: segment i counts.
+  [[nodiscard]] std::uint64_t of_mask(std::uint32_t mask) const noexcept {
+    std::uint64_t sum = of_prefix();
+    for (std::uint32_t left = mask; left != 0; left &= left - 1) sum += of_segment(segment_of_lowest(left));
+    return sum;
+  }
 
+ private:
   // `size` times a secret keeps texts of different sizes apart whose overlapping words are alike.
-  static std::uint64_t finish(std::uint64_t first, std::uint64_t last, std::size_t size, std::uint64_t key,
-                              std::uint64_t multiplier) noexcept {
-    return mix(first ^ key, last + size * multiplier);
+  [[nodiscard]] std::uint64_t finish(std::uint64_t first, std::uint64_t last, std::size_t size,
+                                     std::uint64_t key) const noexcept {
+    return mix(first ^ key, last + size * table.multiplier_);
   }
-  static std::uint64_t hash_long(const char* text, std::size_t size, std::uint64_t key,
-                                 std::uint64_t multiplier) noexcept {
+  [[gnu::noinline]] std::uint64_t of_long(const char* from, std::size_t size, std::uint64_t key) const noexcept {
     std::uint64_t state = key;
-    for (std::size_t at = 0; at + 16 < size; at += 8) state = mix(state ^ load_word(text + at), multiplier);
-    return finish(load_word(text + size - 16), load_word(text + size - 8), size, state, multiplier);
+    for (std::size_t at = 0; at + 16 < size; at += 8) state = mix(state ^ load_word(from + at), table.multiplier_);
+    return finish(load_word(from + size - 16), load_word(from + size - 8), size, state);
   }
-  // size >= 1, and the eight bytes in front of the text's end may be read.
-  static std::uint64_t hash_behind_word(const char* text, std::size_t size, std::uint64_t key,
-                                        std::uint64_t multiplier) noexcept {
-    const std::uint64_t last = load_word(text + size - 8);
-    if (size <= 8) return finish(last >> (64 - 8 * size), 0, size, key, multiplier);
-    if (size > 16) [[unlikely]] {
-      return hash_long(text, size, key, multiplier);
+  [[nodiscard]] std::uint64_t of_text(const char* from, std::size_t size, std::uint64_t key) const noexcept {
+    if (size <= 8) {
+      std::uint64_t word = 0;
+      if constexpr (kReach == HashReach::behind_word) {
+        word = load_word(from + size - 8) >> (64 - 8 * size);
+      } else {
+        std::memcpy(&word, from, size);
+      }
+      return finish(word, 0, size, key);
     }
-    return finish(load_word(text), last, size, key, multiplier);
-  }
-  // The same value for a text with nothing in front of it.
-  static std::uint64_t hash_anywhere(const char* text, std::size_t size, std::uint64_t key,
-                                     std::uint64_t multiplier) noexcept {
-    if (size > 8) return hash_behind_word(text, size, key, multiplier);
-    std::uint64_t word = 0;
-    if (size != 0) std::memcpy(&word, text, size);
-    return finish(word, 0, size, key, multiplier);
+    if (size > 16) [[unlikely]]
+      return of_long(from, size, key);
+    return finish(load_word(from), load_word(from + size - 8), size, key);
   }
 };
 
@@ -145,68 +143,71 @@ DispatchTable::~DispatchTable() {
   }
   if (filters_ != nullptr) deallocate(filters_, filter_room_ * sizeof(Filter));
   if (entries_ != nullptr) deallocate(entries_, entry_room_ * sizeof(Entry));
-  if (buckets_ != nullptr) deallocate(buckets_, (bucket_mask_ + 1) * sizeof(Bucket));
+  if (buckets_ != nullptr) deallocate(buckets_, (bucket_mask_ + 1) * kBucketBytes);
 }
 
 // --- Matching
 
-bool DispatchTable::confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept {
+inline bool DispatchTable::confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept {
   for (std::size_t at = 0; at < filter.run_count; ++at) {
     const Run& run = filter.runs[at];
     const std::uint32_t begin = parts.begin(run.first);
     if (parts.end(run.last) - begin != run.size) return false;
-    if (std::memcmp(topic + begin, filter.text + run.offset, run.size) != 0) return false;
+    if (!same_text(topic + begin, filter.text + run.offset, run.size)) return false;
   }
   return true;
+}
+
+// The filter of that mask and hash, or kNone.
+inline std::uint32_t DispatchTable::find_one(std::uint32_t mask, std::uint64_t hash, const char* topic,
+                                             const TopicParts& parts) const noexcept {
+  // The table is never full, so an empty bucket ends every search.
+  for (std::size_t at = hash & bucket_mask_; buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
+    if (tag_of(buckets_[at]) != tag_of(hash)) continue;
+    const std::uint32_t index = filter_of(buckets_[at]);
+    if (filters_[index].mask == mask && confirm(filters_[index], topic, parts)) return index;
+  }
+  return kNone;
+}
+
+template <HashReach kReach>
+[[gnu::always_inline]] inline std::uint32_t DispatchTable::find_parts(const char* topic, const TopicParts& parts,
+                                                                      std::uint32_t* found) const noexcept {
+  const Hasher<kReach> hasher{*this, topic, parts};
+  const std::uint64_t pivot = hasher.of_segment(kPivotSegment);
+  const std::uint32_t candidates = masks_ & (masks_at(places_of(pivot)) | kMasksWithoutPivot);
+  if (candidates == 0) return 0;
+  const std::uint64_t prefix = hasher.of_prefix();
+  if ((candidates & (candidates - 1)) == 0) [[likely]] {
+    const auto mask = static_cast<std::uint32_t>(std::countr_zero(candidates));
+    std::uint64_t hash = prefix + ((mask & kPivotBit) != 0 ? pivot : 0);
+    for (std::uint32_t left = mask & ~kPivotBit; left != 0; left &= left - 1) {
+      hash += hasher.of_segment(segment_of_lowest(left));
+    }
+    const std::uint32_t only = find_one(mask, hash, topic, parts);
+    if (only == kNone) return 0;
+    found[0] = only;
+    return 1;
+  }
+  std::uint64_t hashes[kSegments];
+  for (std::size_t segment = 0; segment < kSegments; ++segment) hashes[segment] = hasher.of_segment(segment);
+  std::uint32_t count = 0;
+  for (std::uint32_t left = candidates; left != 0; left &= left - 1) {
+    const auto mask = static_cast<std::uint32_t>(std::countr_zero(left));
+    std::uint64_t hash = prefix;
+    for (std::uint32_t bits = mask; bits != 0; bits &= bits - 1) hash += hashes[segment_of_lowest(bits)];
+    found[count] = find_one(mask, hash, topic, parts);
+    if (found[count] != kNone) ++count;
+  }
+  return count;
 }
 
 std::uint32_t DispatchTable::find_hashed(std::string_view topic, std::uint32_t* found) const noexcept {
   TopicParts parts;
   if (masks_ == 0 || !split_parts(topic, parts)) return 0;
-  const Hasher hasher(*this, topic.data(), parts);
-  // First every look-up, then the comparisons: nothing is called in the first loop, and it stays in registers.
-  struct Candidate {
-    std::size_t at;
-    std::uint64_t hash;
-    std::uint32_t mask;
-  } candidates[kMasks];
-  std::size_t candidate_count = 0;
-  const Bucket* const buckets = buckets_;
-  const std::size_t bucket_mask = bucket_mask_;
-  std::uint32_t left = masks_;
-  do {
-    const auto mask = static_cast<std::uint32_t>(std::countr_zero(left));
-    left &= left - 1;
-    const std::uint64_t hash = hasher.of(mask);
-    std::size_t at = hash & bucket_mask;
-    // The table is never full, so an empty bucket ends every search.
-    for (Bucket bucket = buckets[at]; bucket != 0; bucket = buckets[at]) {
-      if (tag_of(bucket) == tag_of(hash)) {
-        candidates[candidate_count++] = {at, hash, mask};
-        break;
-      }
-      at = (at + 1) & bucket_mask;
-    }
-  } while (left != 0);
-  std::uint32_t count = 0;
-  for (std::size_t candidate = 0; candidate < candidate_count; ++candidate) {
-    const auto& [first, hash, mask] = candidates[candidate];
-    for (std::size_t at = first; buckets[at] != 0; at = (at + 1) & bucket_mask) {
-      if (tag_of(buckets[at]) != tag_of(hash)) continue;
-      const std::uint32_t index = filter_of(buckets[at]);
-      if (filters_[index].mask == mask && confirm(filters_[index], topic.data(), parts)) {
-        found[count++] = index;
-        break;
-      }
-    }
-  }
-  return count;
-}
-
-DispatchTable::Matches::Matches(DispatchTable& table, std::string_view topic) noexcept
-    : table_(table), birth_last_(table.births_), walk_(table.walked_), topic_(topic) {
-  ++table.open_;
-  found_count_ = table.find_hashed(topic, found_);
+  if (parts.end(0) >= 8) [[likely]]
+    return find_parts<HashReach::behind_word>(topic.data(), parts, found);
+  return find_parts<HashReach::within>(topic.data(), parts, found);
 }
 
 bool DispatchTable::Matches::refill() noexcept {
@@ -244,7 +245,9 @@ void DispatchTable::judge_shape(std::string_view topic_filter, Filter& filter) c
     run.last = at;
     run.size = static_cast<std::uint16_t>(parts.end(at) - run.offset);
   }
-  filter.hash = Hasher(*this, topic_filter.data(), parts).of(filter.mask);
+  const Hasher<HashReach::within> hasher{*this, topic_filter.data(), parts};
+  filter.hash = hasher.of_mask(filter.mask);
+  filter.places = places_of(hasher.of_segment(kPivotSegment));
   filter.hashed = true;
 }
 
@@ -270,6 +273,25 @@ void DispatchTable::place(std::uint32_t index) noexcept {
   std::size_t at = hash & bucket_mask_;
   while (buckets_[at] != 0) at = (at + 1) & bucket_mask_;
   buckets_[at] = bucket_of(hash, index);
+  note_pivot(filters_[index]);
+}
+
+// Not said of a filter without the pivot: its mask is looked up for every topic.
+void DispatchTable::note_pivot(const Filter& filter) noexcept {
+  if ((filter.mask & kPivotBit) == 0) return;
+  pivots_[filter.places & bucket_mask_] |= std::uint32_t{1} << filter.mask;
+  pivots_[filter.places >> 32 & bucket_mask_] |= std::uint32_t{1} << filter.mask;
+}
+
+// A bit may stand for several filters, so it stays when one goes: it costs a look-up that finds nothing. When there may
+// be many such bits they are all made anew, which happens so rarely that it costs a removal next to nothing.
+void DispatchTable::forget_pivot() noexcept {
+  if (++pivots_stale_ <= bucket_mask_ / 2) return;
+  pivots_stale_ = 0;
+  for (std::size_t at = 0; at <= bucket_mask_; ++at) pivots_[at] = 0;
+  for (std::size_t at = 0; at <= bucket_mask_; ++at) {
+    if (buckets_[at] != 0) note_pivot(filters_[filter_of(buckets_[at])]);
+  }
 }
 
 // At most half of the buckets are in use, so that a search is short whether it finds or not.
@@ -277,16 +299,19 @@ bool DispatchTable::reserve_bucket() noexcept {
   const std::size_t room = buckets_ == nullptr ? 0 : bucket_mask_ + 1;
   if ((std::size_t{hashed_} + 1) * 2 <= room) return true;
   const std::size_t wanted = room == 0 ? kBucketsMin : room * 2;
-  auto* fresh = static_cast<Bucket*>(allocate(wanted * sizeof(Bucket)));
+  // One block: the buckets, and behind them the pivots.
+  auto* fresh = static_cast<Bucket*>(allocate(wanted * kBucketBytes));
   if (fresh == nullptr) return false;
-  for (std::size_t at = 0; at < wanted; ++at) fresh[at] = 0;
+  std::memset(fresh, 0, wanted * kBucketBytes);
   Bucket* const old = buckets_;
   buckets_ = fresh;
+  pivots_ = reinterpret_cast<std::uint32_t*>(fresh + wanted);
+  pivots_stale_ = 0;
   bucket_mask_ = wanted - 1;
   for (std::size_t at = 0; at < room; ++at) {
     if (old[at] != 0) place(filter_of(old[at]));
   }
-  if (old != nullptr) deallocate(old, room * sizeof(Bucket));
+  if (old != nullptr) deallocate(old, room * kBucketBytes);
   return true;
 }
 
@@ -393,6 +418,7 @@ void DispatchTable::drop_filter(std::uint32_t index) noexcept {
   Filter& filter = filters_[index];
   if (filter.hashed) {
     unplace(index);
+    forget_pivot();
     --hashed_;
     if (--mask_filters_[filter.mask] == 0) masks_ &= ~(1U << filter.mask);
   } else {

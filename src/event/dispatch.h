@@ -1,9 +1,11 @@
 // Which callbacks want a topic: a table whose cost does not grow with the number of filters.
 //
 // A filter of the AxonPush shape is a prefix without wildcards and five segments, each concrete or `+`. So it is one of
-// 32 wildcard masks and the hash of what is concrete; for each mask in use a topic costs one look-up in one flat
-// open-addressing table. A hit is confirmed on the filter's text: the hash decides nothing by itself, and it is keyed,
-// so that names chosen by strangers cannot be made to collide. Filters of any other shape (a wildcard in the prefix,
+// 32 wildcard masks and the hash of what is concrete; for each mask in question a topic costs one look-up in one flat
+// open-addressing table. Which masks are in question is told by the channel, the pivot: a word for each bucket says
+// which masks occur together with channels that fall there, and each channel has two. A hit is confirmed on the
+// filter's text: the hash decides nothing by itself, and it is keyed, so that names chosen by strangers cannot be made
+// to collide. Filters of any other shape (a wildcard in the prefix,
 // `#`, fewer segments) stand in a list that is walked.
 //
 // Entries may be added and removed while a Matches is open, which is what callbacks do: one added meanwhile is not
@@ -16,6 +18,8 @@
 #include <axonpush/base/result.h>
 #include <axonpush/limits.h>
 
+#include <bit>
+
 #include "base/siphash.h"
 #include "event/topic_parts.h"
 
@@ -27,6 +31,12 @@ struct DispatchHandle {
   std::uint32_t generation = 0;
   [[nodiscard]] explicit operator bool() const noexcept { return generation != 0; }
   friend bool operator==(const DispatchHandle&, const DispatchHandle&) noexcept = default;
+};
+
+// What may be read of a topic to hash a part of it.
+enum class HashReach : std::uint8_t {
+  within,       // the part itself
+  behind_word,  // eight bytes in front of its end, whether they belong to it or not
 };
 
 class DispatchTable {
@@ -83,6 +93,7 @@ class DispatchTable {
   struct Filter {
     char* text = nullptr;  // nullptr: the slot is free
     std::uint64_t hash = 0;
+    std::uint64_t places = 0;  // of its pivot
     std::uint32_t size = 0;
     std::uint32_t first = kNone;  // of its entries
     std::uint32_t last = kNone;
@@ -114,9 +125,32 @@ class DispatchTable {
   [[nodiscard]] static constexpr Bucket bucket_of(std::uint64_t hash, std::uint32_t filter) noexcept {
     return std::uint64_t{tag_of(hash)} << 32 | (filter + 1);
   }
+  // Nearly every filter names a channel, and a channel has few filters.
+  static constexpr std::size_t kPivotSegment = 2;
+  static constexpr std::uint32_t kPivotBit = 1U << kPivotSegment;
+  static constexpr std::uint32_t kMasksWithoutPivot = 0x0F0F0F0F;  // bit m: mask m lacks kPivotBit
+  static constexpr std::size_t kBucketBytes = sizeof(Bucket) + sizeof(std::uint32_t);
+  // Where a pivot has its two places. Names that differ in a few digits have hashes that differ by a few sums, which
+  // the second multiplication tears apart: both places of one are hardly ever those of others.
+  [[nodiscard]] std::uint64_t places_of(std::uint64_t pivot_hash) const noexcept {
+    return (pivot_hash ^ pivot_hash >> 32) * multiplier_;
+  }
+  // What both places know: the masks the pivot occurs with, and by chance others.
+  [[nodiscard]] std::uint32_t masks_at(std::uint64_t places) const noexcept {
+    return pivots_[places & bucket_mask_] & pivots_[places >> 32 & bucket_mask_];
+  }
+  [[nodiscard]] static std::size_t segment_of_lowest(std::uint32_t mask) noexcept {
+    return static_cast<std::size_t>(std::countr_zero(std::uint64_t{mask}));
+  }
+  template <HashReach kReach>
   struct Hasher;
 
   [[nodiscard]] std::uint32_t find_hashed(std::string_view topic, std::uint32_t* found) const noexcept;
+  template <HashReach kReach>
+  [[nodiscard]] std::uint32_t find_parts(const char* topic, const TopicParts& parts,
+                                         std::uint32_t* found) const noexcept;
+  [[nodiscard]] std::uint32_t find_one(std::uint32_t mask, std::uint64_t hash, const char* topic,
+                                       const TopicParts& parts) const noexcept;
   [[nodiscard]] static bool confirm(const Filter& filter, const char* topic, const TopicParts& parts) noexcept;
   [[nodiscard]] std::uint32_t find_exact(std::string_view topic_filter, const Filter& shape) const noexcept;
   // Fills in everything of `filter` that follows from its text.
@@ -130,11 +164,15 @@ class DispatchTable {
   [[nodiscard]] bool reserve_bucket() noexcept;
   void place(std::uint32_t index) noexcept;
   void unplace(std::uint32_t index) noexcept;
+  void note_pivot(const Filter& filter) noexcept;
+  void forget_pivot() noexcept;
 
   Bucket* buckets_ = nullptr;
-  std::size_t bucket_mask_ = 0;  // buckets less one
-  std::uint32_t masks_ = 0;      // bit m: at least one filter of mask m
-  std::uint32_t hashed_ = 0;     // filters in buckets_
+  std::uint32_t* pivots_ = nullptr;  // one for each bucket. Bit m: a filter of mask m has its pivot here, or had
+  std::size_t pivots_stale_ = 0;     // filters that went since the pivots were made
+  std::size_t bucket_mask_ = 0;      // buckets less one
+  std::uint32_t masks_ = 0;          // bit m: at least one filter of mask m
+  std::uint32_t hashed_ = 0;         // filters in buckets_
   std::uint64_t keys_[kSegments + 1] = {};
   std::uint64_t multiplier_ = 1;
   Filter* filters_ = nullptr;
@@ -157,7 +195,14 @@ class DispatchTable {
 // The entries that want one topic, one after the other. The table outlives it.
 class DispatchTable::Matches {
  public:
-  Matches(DispatchTable& table, std::string_view topic) noexcept;
+  Matches(DispatchTable& table, std::string_view topic) noexcept
+      : table_(table),
+        birth_last_(table.births_),
+        found_count_(table.find_hashed(topic, found_)),
+        walk_(table.walked_),
+        topic_(topic) {
+    ++table.open_;
+  }
   Matches(const Matches&) = delete;
   Matches& operator=(const Matches&) = delete;
   ~Matches() {

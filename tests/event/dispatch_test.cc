@@ -372,6 +372,30 @@ TEST(Dispatch, EqualsTheListThroughEveryChange) {
   }
 }
 
+// What the table notes of channels goes stale with every filter that leaves, and is made anew now and then: neither may
+// hide a filter that is there.
+TEST(Dispatch, ChannelsThatComeAndGoHideNoOther) {
+  const std::string_view shapes[] = {"p/o/+/+/C/+/+", "p/o/e/a/C/t/g", "p/o/+/a/C/t/+", "p/o/e/+/+/t/+"};
+  DispatchTable table(HashKey{11, 13});
+  std::vector<std::pair<DispatchHandle, std::uint32_t>> live;
+  for (std::uint32_t round = 0; round < 3'000; ++round) {
+    std::string filter(shapes[round % std::size(shapes)]);
+    if (const std::size_t at = filter.find('C'); at != std::string::npos)
+      filter.replace(at, 1, "chan_" + std::to_string(round));
+    live.emplace_back(add(table, filter, round), round);
+    // Between 1 and 60 stay.
+    while (live.size() > 1 + round % 60) {
+      ASSERT_TRUE(table.remove(live.front().first));
+      live.erase(live.begin());
+    }
+    if (round % 7 != 0) continue;
+    for (const auto& [handle, value] : live) {
+      const Values seen = matched(table, "p/o/e/a/chan_" + std::to_string(value) + "/t/g");
+      ASSERT_TRUE(std::find(seen.begin(), seen.end(), value) != seen.end()) << round;
+    }
+  }
+}
+
 // Entries of one filter come in the order they were registered in, whatever happened in between.
 TEST(Dispatch, OrderWithinAFilter) {
   DispatchTable table;
