@@ -133,6 +133,7 @@ void ClientCore::after_entry(Instant now) noexcept {
   drain_inputs();
   if (abandoned_) return;
   if (reconcile_wanted_) reconcile();
+  connect_candidate(now);
   pump_publishes();
   for (Connection* connection : connections_) {
     if (connection != nullptr) connection->link.flush(now);

@@ -153,6 +153,8 @@ class ClientCore final : public Driven,
     at_hand,  // from before
   };
   void start_dial(Credit credit) noexcept;
+  [[nodiscard]] bool about_to_take_over() noexcept;
+  void connect_candidate(Instant now) noexcept;
   void start_restore() noexcept;
   void activate() noexcept;
   void drop_candidate() noexcept;

@@ -243,6 +243,11 @@ void ClientCore::start_dial(Credit credit) noexcept {
     forget_grants(candidate_);
     connection.client_id = client_id_;
   }
+  if (takes_over) {
+    // What the broker has not seen our PUBACK of comes again on the new connection, with an id or without.
+    swap_dedup_.begin();
+    dedup_until_ = Instant::never();
+  }
   // CONTRACT 3: Clean Start 0 for a client id this client has had a session for.
   wanted.had_session = resumes || takes_over;
   wanted.clean_start = !wanted.had_session;
@@ -286,8 +291,24 @@ void ClientCore::on_link_up(Link& link) noexcept {
         .generation = attempt_generation_});
 }
 
+// The new connection's CONNECT will end the serving one.
+bool ClientCore::about_to_take_over() noexcept {
+  return machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.stage() >= Link::Stage::upgraded;
+}
+
+// A takeover cuts off the PUBACKs that are on their way, and what is published again arrives twice. So CONNECT waits,
+// for a bounded time, until the serving connection's publishes are acknowledged; new ones wait in the queue.
+void ClientCore::connect_candidate(Instant now) noexcept {
+  if (candidate_ == kNoConnection || at(candidate_).link.stage() != Link::Stage::upgraded) return;
+  if (machine_.takeover && serving_ != kNoConnection && at(serving_).link.up() &&
+      (at(serving_).session.publishes_in_flight() != 0 || at(serving_).publishes_in_cork)) {
+    return;
+  }
+  at(candidate_).link.connect(now);
+}
+
 void ClientCore::start_restore() noexcept {
-  if (serving_ != kNoConnection || machine_.takeover) {
+  if (serving_ != kNoConnection && !machine_.takeover) {
     swap_dedup_.begin();
     dedup_until_ = Instant::never();
   }

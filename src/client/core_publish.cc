@@ -224,7 +224,7 @@ bool ClientCore::publishing_held() noexcept {
     if (at(retiring_).publishes_in_cork) return true;
     if (options_.ordered_swap && at(retiring_).session.publishes_in_flight() != 0) return true;
   }
-  return machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
+  return about_to_take_over();
 }
 
 bool ClientCore::publishes_ready() noexcept {

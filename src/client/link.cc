@@ -182,19 +182,21 @@ void Link::process_upgrade(Instant now) noexcept {
       frames_ = ws::FrameDecoder({.message_bytes_max = 0});
       packet_bytes_ = 0;
       raw_begin_ = 0;
-      stage_ = Stage::connecting;
-      stage_deadline_ = now + options_.connack_timeout;
-      // W-34: nobody may speak MQTT before we have.
-      if (in_.size() != 0) {
-        fail_ws(Error(Errc::mqtt_protocol, "the server sent data before CONNECT").by("[MQTT-3.2.0-1]"), 1002, now);
-        return;
-      }
-      session_->on_connecting(terms_, now);
-      if (write_connect()) session_->on_sent(now);
+      stage_ = Stage::upgraded;
+      stage_deadline_ = now + options_.drain_timeout;
+      process_frames(now);
       return;
     }
     if (step.kind == Kind::need_more) return;
   }
+}
+
+void Link::connect(Instant now) noexcept {
+  AXONPUSH_ASSERT(stage_ == Stage::upgraded);
+  stage_ = Stage::connecting;
+  stage_deadline_ = now + options_.connack_timeout;
+  session_->on_connecting(terms_, now);
+  if (write_connect()) session_->on_sent(now);
 }
 
 void Link::judge_upgrade(Instant now) noexcept {
@@ -519,6 +521,9 @@ void Link::on_deadline(Instant now) noexcept {
   }
   if (stage_ == Stage::closing && now >= stage_deadline_) {
     end(end_.error, end_.failure);
+  } else if (stage_ == Stage::upgraded && now >= stage_deadline_ && now < dial_deadline_) {
+    connect(now);
+    flush(now);
   } else if (stage_ == Stage::leaving && now >= stage_deadline_) {
     end_.orderly = true;
     end(Error(Errc::closed, "the connection was retired"), refresh::Failure::transient);

@@ -30,7 +30,8 @@ class Link final : public ConnectionSink {
   enum class Stage : std::uint8_t {
     closed,      // no connection. next: opening
     opening,     // name, TCP, TLS. next: upgrading, closed
-    upgrading,   // the WebSocket handshake is out. next: connecting, closed
+    upgrading,   // the WebSocket handshake is out. next: upgraded, closed
+    upgraded,    // CONNECT is held back until connect(), or for the drain's time. next: connecting, closing, closed
     connecting,  // CONNECT is out. next: up, closed
     up,          // CONNACK 0x00 came. next: leaving, closing, closed
     leaving,     // DISCONNECT and Close are out, the rest is read and delivered. next: closing, closed
@@ -77,6 +78,8 @@ class Link final : public ConnectionSink {
   // Opens a connection with `credentials` for `session`; both outlive it. The upgrade is not sent after `usable_until`.
   void dial(const Credentials& credentials, std::string_view client_id, mqtt::Session& session,
             const mqtt::ClientTerms& terms, Instant usable_until, Instant now) noexcept;
+  // Sends CONNECT; only while upgraded.
+  void connect(Instant now) noexcept;
   // Says DISCONNECT (with Session Expiry Interval 0: the connection is retired for good) and Close, reads to the end.
   void leave(Instant now) noexcept;
   // Closes at once and tells the end with this error, in the next turn.

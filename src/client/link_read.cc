@@ -26,7 +26,7 @@ void Link::pump(Instant now) noexcept {
   std::size_t bytes_left = kBytesPerTurn;
   while (reading()) {
     // Left over from a turn whose budget ran out.
-    if (stage_ >= Stage::connecting && in_ && (raw_begin_ < in_.size() || packet_bytes_ != 0)) {
+    if (stage_ >= Stage::upgraded && in_ && (raw_begin_ < in_.size() || packet_bytes_ != 0)) {
       process_packets(now);
       if (reading()) process_frames(now);
       if (!reading()) break;
@@ -48,7 +48,7 @@ void Link::pump(Instant now) noexcept {
     stats_.bytes_in += got.size;
     if (stage_ == Stage::upgrading) {
       process_upgrade(now);
-    } else {
+    } else if (stage_ >= Stage::connecting) {
       session_->on_received(now);
     }
   }
@@ -56,7 +56,7 @@ void Link::pump(Instant now) noexcept {
   if (stage_ == Stage::closed || stage_ == Stage::closing || (in_ && in_.size() == 0)) {
     in_.reset();
     packet_bytes_ = raw_begin_ = 0;
-  } else if (packet_bytes_ != 0 || raw_begin_ < in_.size()) {
+  } else if (stage_ >= Stage::connecting && (packet_bytes_ != 0 || raw_begin_ < in_.size())) {
     session_->on_incomplete(now);
   }
 }
@@ -101,6 +101,11 @@ void Link::process_frames(Instant now) noexcept {
         }
         return;
       case Kind::data:
+        // W-34: nobody may speak MQTT before we have.
+        if (stage_ == Stage::upgraded && !step.payload.empty()) {
+          fail_ws(Error(Errc::mqtt_protocol, "the server sent data before CONNECT").by("[MQTT-3.2.0-1]"), 1002, now);
+          return;
+        }
         admit(step);
         process_packets(now);
         break;

@@ -96,6 +96,56 @@ TEST(FaultTakeover, WithoutASessionSubscriptionsAreRestoredAndTheGapIsTold) {  /
   EXPECT_TRUE(scene.errors.empty());
 }
 
+// A takeover cuts the old connection in the middle of its PUBACKs, in both directions.
+TEST(FaultTakeover, NothingIsPublishedOrDeliveredTwiceEvenWithoutIds) {  // I-03, I-06
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Swap scene(true, seconds(100), seed);
+    scene.listen();
+    sim::Random random(seed);
+    int sent = 0;
+    std::size_t acknowledged = 0;
+    while (scene.rt.stats().swaps < 3 && sent < 30'000) {
+      for (BrokerPeer* peer : scene.broker.live()) {
+        peer->link().latency = random.duration(milliseconds(1), milliseconds(40));
+      }
+      scene.broker.publish(scene.topic("a"), "{\"n\":" + std::to_string(sent) + "}");
+      ASSERT_TRUE(scene.rt
+                      .publish({.channel_id = "p", .identifier = "i", .payload = {{"n", sent}}},
+                               [&](const Result<Published>& outcome) { acknowledged += outcome.ok(); })
+                      .ok());
+      ++sent;
+      scene.world.run_for(milliseconds(7));
+    }
+    scene.world.run_for(seconds(10));
+    EXPECT_EQ(scene.rt.stats().swaps, 3U);
+    EXPECT_EQ(acknowledged, static_cast<std::size_t>(sent));
+    EXPECT_EQ(scene.broker.stored.size(), static_cast<std::size_t>(sent)) << "seed " << seed << ": published twice";
+    scene.expect_each_once(sent);
+    EXPECT_TRUE(scene.errors.empty());
+  }
+}
+
+TEST(FaultTakeover, APubackThatNeverComesHoldsConnectForABoundedTime) {
+  Swap scene(true);
+  scene.broker.answer_publish = false;
+  scene.world.run_for(seconds(45));
+  std::size_t acknowledged = 0;
+  ASSERT_TRUE(scene.rt
+                  .publish({.channel_id = "p", .identifier = "i", .payload = "{}"},
+                           [&](const Result<Published>& outcome) { acknowledged += outcome.ok(); })
+                  .ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.upgrades == 2; }));
+  const Instant upgraded = scene.world.now();
+  scene.world.run_for(seconds(4));
+  EXPECT_EQ(scene.broker.connects.size(), 1U) << "CONNECT waits for the PUBACK";
+  scene.broker.answer_publish = true;
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.connects.size() == 2; }, seconds(5)));
+  EXPECT_LE(scene.world.now() - upgraded, limits::kDrainTimeout + milliseconds(10));
+  ASSERT_TRUE(scene.run_until([&] { return acknowledged == 1; }, seconds(5)));
+  ASSERT_EQ(scene.broker.stored.size(), 2U);
+  EXPECT_TRUE(scene.broker.stored[1].dup) << "the session was handed over: the same publish, marked";
+}
+
 TEST(FaultTakeover, AnotherProcessWithOurIdIsAConflictAndNoRace) {  // R-32, I-23
   Scenario scene;
   ASSERT_TRUE(scene.connect());
