@@ -409,7 +409,7 @@ void Link::fail_mqtt(const Error& error, mqtt::ReasonCode reason, Instant now) n
   if (connected) session_->on_disconnecting();
   std::uint8_t payload[2];
   store_be16(payload, 1000);
-  append_frame(ws::Opcode::close, payload);
+  if (stage_ != Stage::leaving) append_frame(ws::Opcode::close, payload);  // there it is out already
   start_closing(now);
 }
 
@@ -419,7 +419,7 @@ void Link::fail_ws(const Error& error, std::uint16_t close_code, Instant now) no
   end_.failure = refresh::Failure::transient;
   std::uint8_t payload[2];
   store_be16(payload, close_code);
-  append_frame(ws::Opcode::close, payload);
+  if (stage_ != Stage::leaving) append_frame(ws::Opcode::close, payload);
   start_closing(now);
 }
 

@@ -106,8 +106,9 @@ int TlsStream::push(const char* from, int size, BIO* bio) noexcept {
 // --- Setting up, handshake
 
 TlsStream::~TlsStream() {
-  // A connection that ends without ceremony stays resumable: that is decided by its tickets, not by its end.
-  if (ssl_ != nullptr) SSL_set_quiet_shutdown(ssl_, 1);
+  // A connection that ends without ceremony stays resumable: OpenSSL would spoil its session unless it believes that
+  // both directions were closed. After a fatal error of TLS it is spoilt already, as RFC 5246 7.2.2 demands.
+  if (ssl_ != nullptr && verified_) SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(ssl_);
   SSL_SESSION_free(early_session_);
 }
