@@ -135,6 +135,9 @@ class Realtime {
   [[nodiscard]] const LatencyStats* latency() const noexcept;
   // Tells sessions of one client apart.
   [[nodiscard]] std::uint64_t session() const noexcept { return session_; }
+  // Tells on_error of a failure in what the program does with its events, in the next turn, as it tells of a callback
+  // that threw: for coroutines and other adapters. Beyond 16 in one turn they are counted only.
+  void report(const Error& error) noexcept;
   // Starts a refresh now; refused with `quota` when one runs or the last began less than 5 s ago.
   Status refresh_now() noexcept;
 

@@ -96,6 +96,10 @@ Stats Realtime::stats() const noexcept { return core_ == nullptr ? Stats{} : cor
 
 const LatencyStats* Realtime::latency() const noexcept { return core_ == nullptr ? nullptr : core_->latency(); }
 
+void Realtime::report(const Error& error) noexcept {
+  if (core_ != nullptr) core_->report_later(session_, error);
+}
+
 Status Realtime::refresh_now() noexcept { return core_ == nullptr ? Status(gone()) : core_->refresh_now(session_); }
 
 }  // namespace axonpush::inline v0

@@ -66,6 +66,29 @@ void ClientCore::abandon() noexcept {
     publishes_[token].packet.reset();  // the host's pool may not outlive this call
   }
   host_.attach(nullptr);
+  if (!in_entry()) drop_callbacks();
+}
+
+// Nothing runs any more, and what the callbacks captured may hold handles on this very core: they go now, not with the
+// last handle, which would be never. Not from inside one of them: then when it has returned.
+void ClientCore::drop_callbacks() noexcept {
+  retain();
+  for (std::uint32_t at = publishes_.next(0); at != kNoSlot; at = publishes_.next(at + 1)) drop(publishes_[at].done);
+  for (std::uint32_t at = listeners_.next(0); at != kNoSlot; at = listeners_.next(at + 1)) {
+    drop(listeners_[at].done);
+    drop(listeners_[at].callback);
+  }
+  for (std::uint32_t at = unsubscribe_waiters_.next(0); at != kNoSlot; at = unsubscribe_waiters_.next(at + 1)) {
+    drop(unsubscribe_waiters_[at].done);
+  }
+  for (auto& waiter : connect_waiters_) drop(waiter);
+  for (Completion& waiter : disconnect_waiters_) drop(waiter);
+  drop(options_.on_error);
+  drop(options_.on_state);
+  drop(options_.on_gap);
+  drop(config_.options.on_trace);
+  drop(config_.options.credentials_source);
+  release();
 }
 
 // --- Entry and turn
@@ -74,6 +97,7 @@ void ClientCore::enter() noexcept { ++entries_; }
 
 void ClientCore::leave() noexcept {
   if (entries_ == 1 && !abandoned_) after_entry(host_.now());
+  if (entries_ == 1 && abandoned_) drop_callbacks();
   --entries_;
   free_if_unused();
 }
@@ -142,12 +166,15 @@ void ClientCore::after_entry(Instant now) noexcept {
   if (abandoned_) return;
   drain_inputs();
   free_removed_listeners();
+  if (abandoned_) return;
+  tell_reports();
+  if (abandoned_) return;
   tell_traces();
   if (abandoned_) return;
   finish_if_quiet();
   if (abandoned_) return;
-  if (connect_wanted_ || reconcile_wanted_ || written_pending_ || (disconnecting_ && !disconnect_told_) ||
-      publishes_ready()) {
+  if (connect_wanted_ || reconcile_wanted_ || !reports_.empty() || written_pending_ ||
+      (disconnecting_ && !disconnect_told_) || publishes_ready()) {
     host_.request_turn(Host::When::later);
   }
 }
@@ -405,6 +432,22 @@ void ClientCore::on_thrown(const CallFailure& failure, const void* callback) noe
   if (callback == &options_.on_error || callback == &config_.options.on_trace) return;
   report(Error(Errc::callback_threw, "a callback threw").with_words({.message = failure.view()}), {}, 0,
          Duration::zero());
+}
+
+void ClientCore::report_later(std::uint64_t session, const Error& error) noexcept {
+  if (abandoned_ || session != session_ || !error) return;
+  if (error.code() == Errc::callback_threw) ++stats_.callbacks_threw;
+  static_cast<void>(reports_.push_back(error));
+  host_.request_turn(Host::When::later);
+}
+
+void ClientCore::tell_reports() noexcept {
+  // What on_error itself brings waits for the next turn.
+  for (std::size_t left = reports_.size(); left != 0 && !abandoned_; --left) {
+    const Error error = reports_[0];
+    reports_.erase(0);
+    report(error, {}, 0, Duration::zero());
+  }
 }
 
 void ClientCore::report_gap(Instant from, Instant to) noexcept {

@@ -56,6 +56,7 @@ class ClientCore final : public Driven,
                                    PublishOptions options) noexcept;
   Status disconnect(std::uint64_t session, Completion done) noexcept;
   Status refresh_now(std::uint64_t session) noexcept;
+  void report_later(std::uint64_t session, const Error& error) noexcept;
   [[nodiscard]] ConnectionState state(std::uint64_t session) const noexcept;
   [[nodiscard]] const Stats& stats() const noexcept { return stats_; }
   [[nodiscard]] const LatencyStats* latency() const noexcept { return latency_; }
@@ -69,6 +70,7 @@ class ClientCore final : public Driven,
   static constexpr std::size_t kBatches = 32;     // SUBSCRIBE and UNSUBSCRIBE packets in flight
   static constexpr std::size_t kConnectWaiters = 16;
   static constexpr std::size_t kDisconnectWaiters = 16;
+  static constexpr std::size_t kReports = 16;
 
   // One of the two connections, with the MQTT session that lives on it. The session outlives a lost connection.
   struct Connection {
@@ -268,6 +270,17 @@ class ClientCore final : public Driven,
     if (outcome == CallOutcome::threw) on_thrown(failure, static_cast<const void*>(&callback));
   }
   void on_thrown(const CallFailure& failure, const void* callback) noexcept;
+  // Lets go of a callback. What it captured is the user's, and its destructor may do whatever a callback may (a
+  // coroutine that waited goes on), so the slot it lived in is settled before.
+  template <class Signature>
+  void drop(Callback<Signature>& callback) noexcept {
+    Callback<Signature> dropped = std::move(callback);
+    const bool nested = std::exchange(in_callback_, true);
+    dropped.reset();
+    in_callback_ = nested;
+  }
+  void drop_callbacks() noexcept;
+  void tell_reports() noexcept;
 
   Host& host_;
   Config config_;
@@ -311,6 +324,7 @@ class ClientCore final : public Driven,
   };
   InlineVec<QueuedInput, 16> inputs_;
   InlineVec<TraceRecord, 32> traces_;                // for on_trace; more within one entry are counted and left out
+  InlineVec<Error, kReports> reports_;               // from the program, to be told in the next turn
   FixedText<limits::kMqttClientIdBytes> client_id_;  // of the credentials at hand
   FixedText<limits::kTopicOutBytes> prefix_;         // of the session; it may not change while it lives
   std::uint8_t taken_over_ = kNoConnection;          // whose session the candidate has taken over

@@ -221,8 +221,10 @@ void ClientCore::free_removed_listeners() noexcept {
     if (!listeners_[at].removed) continue;
     // A subscribe that was undone before the broker answered is still told: undone.
     Completion done = std::move(listeners_[at].done);
+    EventCallback callback = std::move(listeners_[at].callback);
     listeners_.release(at);
     if (done) call(done, Status(Error(Errc::closed, "the subscription was taken off before the broker granted it")));
+    drop(callback);
     if (abandoned_) return;
   }
 }
@@ -512,6 +514,7 @@ void ClientCore::fail_subscriptions() noexcept {
     if (abandoned_) return;
   }
   free_removed_listeners();
+  if (abandoned_) return;
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     filters_.release(index);
   }

@@ -1,4 +1,4 @@
-# The two programs of this folder, each in the four modes of exceptions and run-time type information, and the target
+# The programs of this folder, each in the four modes of exceptions and run-time type information, and the target
 # `run` that runs all of them.
 function(axonpush_consumer_programs)
   set(modes default no_exceptions no_rtti neither)
@@ -8,7 +8,7 @@ function(axonpush_consumer_programs)
   set(flags_neither -fno-exceptions -fno-rtti)
   set(commands)
   foreach(mode IN LISTS modes)
-    foreach(program round_trip mode_consumer)
+    foreach(program round_trip mode_consumer coroutines)
       add_executable(${program}_${mode} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${program}.cc)
       target_compile_options(${program}_${mode} PRIVATE -Wall -Wextra -Werror ${flags_${mode}})
       target_link_libraries(${program}_${mode} PRIVATE ${ARGN})
