@@ -26,6 +26,7 @@ struct TopicDefaults {
   std::string_view environment = {};  // the option
   std::string_view env_slug = {};     // the credentials' envSlug
   std::string_view app_id = {};       // the option; publish only
+  bool prefix_checked = false;        // check_topic_prefix has accepted this very prefix: it is not looked at again
 };
 
 // Each answers the size of what stands at the front of `into`, or an Error: topic_invalid for a topic over

@@ -119,8 +119,10 @@ Status ClientCore::send(Outgoing& outgoing, PublishCompletion done, PublishOptio
   if (outgoing.message != nullptr && outgoing.message->payload.json().size() > options_.publish_payload_bytes) {
     return Error(Errc::payload_too_large, "the payload is over the largest payload");
   }
-  const bool open = serving_ != kNoConnection && at(serving_).link.up() && publishes_.waiting() == 0 &&
-                    !publishing_held() && at(serving_).link.room_to_publish();
+  const bool up = serving_ != kNoConnection && at(serving_).link.up();
+  // Whole records go at once, so that whoever publishes much in one turn fills the cork and not the queue.
+  if (up && !at(serving_).link.room_to_publish()) at(serving_).link.flush_records();
+  const bool open = up && publishes_.waiting() == 0 && !publishing_held() && at(serving_).link.room_to_publish();
   Status sent = open && outgoing.qos == Qos::at_most_once ? send_in_place(outgoing, done) : send_kept(outgoing, done);
   if (!sent.ok()) return sent;
   ++stats_.publishes;
@@ -241,7 +243,7 @@ void ClientCore::pump_publishes() noexcept {
     if (!write_publish(token)) return;
     if (serving_ == kNoConnection) return;
     // A full cork goes out within the turn; what the transport does not take stays, and the rest waits in the queue.
-    if (!at(serving_).link.room_to_publish()) at(serving_).link.flush(host_.now());
+    if (!at(serving_).link.room_to_publish()) at(serving_).link.flush_records();
   }
 }
 

@@ -33,7 +33,8 @@ TopicDefaults ClientCore::topic_defaults() const noexcept {
   return {.prefix = prefix_.view(),
           .environment = own,
           .env_slug = credentials_.env_slug.view(),
-          .app_id = config_.options.app_id};
+          .app_id = config_.options.app_id,
+          .prefix_checked = !prefix_.empty()};  // with the credentials that brought it
 }
 
 // --- The calls

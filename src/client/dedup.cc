@@ -122,38 +122,51 @@ void DeliveredRing::clear() noexcept {
   table_ = nullptr;
 }
 
-void DeliveredRing::forget(std::uint32_t index) noexcept {
-  std::uint32_t* link = &table_->buckets[bucket_of(table_->entries[index].key)];
-  while (*link != index + 1) link = &table_->entries[*link - 1].chain;
-  *link = table_->entries[index].chain;
+std::uint32_t* DeliveredRing::link_of(const EventKey& key) const noexcept {
+  std::uint32_t* link = &table_->buckets[bucket_of(key)];
+  while (*link != 0 && !(table_->entries[*link - 1].key == key)) link = &table_->entries[*link - 1].chain;
+  return link;
 }
 
+// Which delivery an entry stands for: 1 for the first of all.
+std::uint64_t DeliveredRing::number_of(std::uint32_t index) const noexcept {
+  const std::uint64_t back = (table_->count - index - 1) % limits::kReconnectDedupEntries;
+  return table_->count - back;
+}
+
+// A key stands in the table once, as its latest delivery: else a body that is published again and again would make the
+// look-up walk all of its copies.
 bool DeliveredRing::remember(const EventKey& key, std::uint32_t epoch) noexcept {
   if (table_ == nullptr) {
     table_ = static_cast<Table*>(allocate(sizeof(Table)));
     if (table_ == nullptr) return false;
     std::memset(static_cast<void*>(table_), 0, sizeof(Table));
   }
-  const std::uint32_t index = table_->next;
-  if (table_->count == limits::kReconnectDedupEntries) {
-    forget(index);
-  } else {
-    ++table_->count;
+  std::uint64_t earlier = 0;
+  std::uint32_t* const old = link_of(key);
+  if (*old != 0) {
+    Entry& entry = table_->entries[*old - 1];
+    earlier = entry.epoch == epoch ? entry.earlier : number_of(*old - 1);
+    *old = entry.chain;
+    entry.chain = kUnlinked;
   }
-  table_->next = (index + 1) % limits::kReconnectDedupEntries;
+  const auto index = static_cast<std::uint32_t>(table_->count % limits::kReconnectDedupEntries);
+  Entry& entry = table_->entries[index];
+  if (table_->count >= limits::kReconnectDedupEntries && entry.chain != kUnlinked) *link_of(entry.key) = entry.chain;
+  ++table_->count;
   std::uint32_t& bucket = table_->buckets[bucket_of(key)];
-  table_->entries[index] = Entry{key, epoch, bucket};
+  entry = {.key = key, .earlier = earlier, .epoch = epoch, .chain = bucket};
   bucket = index + 1;
   return true;
 }
 
 bool DeliveredRing::delivered_before(const EventKey& key, std::uint32_t epoch) const noexcept {
   if (table_ == nullptr) return false;
-  for (std::uint32_t at = table_->buckets[bucket_of(key)]; at != 0; at = table_->entries[at - 1].chain) {
-    const Entry& entry = table_->entries[at - 1];
-    if (entry.key == key && entry.epoch != epoch) return true;
-  }
-  return false;
+  const std::uint32_t at = *link_of(key);
+  if (at == 0) return false;
+  const Entry& entry = table_->entries[at - 1];
+  if (entry.epoch != epoch) return true;
+  return entry.earlier != 0 && table_->count - entry.earlier < limits::kReconnectDedupEntries;
 }
 
 }  // namespace axonpush::inline v0

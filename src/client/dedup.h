@@ -89,20 +89,23 @@ class DeliveredRing {
   void clear() noexcept;
 
  private:
+  static constexpr std::uint32_t kUnlinked = UINT32_MAX;
   struct Entry {
     EventKey key;
+    std::uint64_t earlier = 0;  // its last delivery in an epoch before this one, as number_of(); 0: there was none
     std::uint32_t epoch = 0;
-    std::uint32_t chain = 0;  // the next entry of the same bucket, plus one
+    std::uint32_t chain = 0;  // the next entry of the same bucket, plus one; kUnlinked: delivered again since
   };
   static constexpr std::size_t kBuckets = limits::kReconnectDedupEntries;
   struct Table {
     Entry entries[limits::kReconnectDedupEntries];
     std::uint32_t buckets[kBuckets];
-    std::uint32_t next;
-    std::uint32_t count;
+    std::uint64_t count;  // of all deliveries; the next one stands at count % kReconnectDedupEntries
   };
   [[nodiscard]] static std::size_t bucket_of(const EventKey& key) noexcept { return key.low % kBuckets; }
-  void forget(std::uint32_t index) noexcept;
+  // What leads to the entry of `key`: its bucket or the entry before it; *link_of() is 0 when there is none.
+  [[nodiscard]] std::uint32_t* link_of(const EventKey& key) const noexcept;
+  [[nodiscard]] std::uint64_t number_of(std::uint32_t index) const noexcept;
 
   Table* table_ = nullptr;
 };

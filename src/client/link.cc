@@ -375,6 +375,20 @@ void Link::flush(Instant now) noexcept {
   update_interest();
 }
 
+void Link::flush_records() noexcept {
+  if (transport_ == nullptr || stalled_since_ != Instant::never()) return;
+  bool progressed = false;
+  while (cork_.size() >= kCorkBytes) {
+    const IoResult sent = transport_->send(Bytes(cork_.readable()).first(kCorkBytes));
+    // What this means is judged by the flush at the turn's end.
+    if (sent.outcome != IoOutcome::ok) break;
+    progressed = true;
+    stats_.bytes_out += sent.size;
+    cork_.consume(sent.size);
+  }
+  if (progressed) session_->on_sent(host_.now());
+}
+
 void Link::update_interest() noexcept {
   if (transport_ == nullptr) return;
   // W-17: while output is stuck, input that would only add to it is not read.

@@ -104,6 +104,9 @@ class Link final : public ConnectionSink {
   [[nodiscard]] MutableBytes begin_in_place(std::size_t bytes_max) noexcept;
   bool end_in_place(std::uint8_t first_byte, std::size_t size) noexcept;
   void flush(Instant now) noexcept;
+  // Of a cork that is full: what makes whole TLS records, so that the rest is filled up to one. Not while the transport
+  // takes nothing.
+  void flush_records() noexcept;
   [[nodiscard]] bool cork_empty() const noexcept { return cork_.size() == 0; }
 
   [[nodiscard]] Instant deadline() const noexcept;

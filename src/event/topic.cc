@@ -21,9 +21,9 @@ constexpr bool plain(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 struct PlainTable {
-  bool rows[256] = {};
+  std::uint8_t rows[256] = {};
   constexpr PlainTable() noexcept {
-    for (int at = 0; at < 256; ++at) rows[at] = plain(static_cast<char>(at));
+    for (int at = 0; at < 256; ++at) rows[at] = plain(static_cast<char>(at)) ? 1 : 0;
   }
 };
 constexpr PlainTable kPlain;
@@ -38,7 +38,7 @@ class TopicWriter {
     std::memcpy(into_.data() + size_, text.data(), text.size());
     size_ += text.size();
   }
-  void slash() noexcept { raw("/"); }
+  void slash() noexcept { put('/'); }
 
   void sanitized(std::string_view segment) noexcept {
     if (segment.empty()) {
@@ -48,10 +48,11 @@ class TopicWriter {
     // A segment never grows, so one that fits as it is needs no look at the room for each byte.
     const std::size_t limit = into_.size() < limits::kTopicOutBytes ? into_.size() : limits::kTopicOutBytes;
     const bool fits = error_ == nullptr && segment.size() <= limit - size_;
+    if (fits && copied_plain(segment)) return;
     for (std::size_t at = 0; at < segment.size() && error_ == nullptr;) {
       const auto lead = static_cast<std::uint8_t>(segment[at]);
       if (lead < 0x80) {
-        if (fits || room(1)) into_[size_++] = kPlain.rows[lead] ? segment[at] : '_';
+        if (fits || room(1)) into_[size_++] = kPlain.rows[lead] != 0 ? segment[at] : '_';
         ++at;
         continue;
       }
@@ -89,11 +90,27 @@ class TopicWriter {
   void put(char c) noexcept {
     if (room(1)) into_[size_++] = c;
   }
+  // The short way of nearly every segment: nothing in it has to be replaced. There is room for it.
+  bool copied_plain(std::string_view segment) noexcept {
+    char* const into = into_.data() + size_;
+    std::uint8_t good = 1;
+    for (std::size_t at = 0; at < segment.size(); ++at) {
+      into[at] = segment[at];
+      good &= kPlain.rows[static_cast<std::uint8_t>(segment[at])];
+    }
+    if (good == 0) return false;
+    size_ += segment.size();
+    return true;
+  }
 
   std::span<char> into_;
   std::size_t size_ = 0;
   const Error* error_ = nullptr;
 };
+
+Status check_prefix(const TopicDefaults& defaults) noexcept {
+  return defaults.prefix_checked ? Status() : check_topic_prefix(defaults.prefix);
+}
 
 std::string_view first_given(std::string_view first, std::string_view second, std::string_view third) noexcept {
   return !first.empty() ? first : !second.empty() ? second : third;
@@ -103,7 +120,7 @@ std::string_view first_given(std::string_view first, std::string_view second, st
 
 Result<std::size_t> write_publish_topic(std::span<char> into, const TopicDefaults& defaults,
                                         const TopicMembers& members) noexcept {
-  if (Status status = check_topic_prefix(defaults.prefix); !status.ok()) return status.error();
+  if (Status status = check_prefix(defaults); !status.ok()) return status.error();
   if (members.channel_id.empty()) return Error(Errc::topic_invalid, "a publish needs a channel_id");
   const std::string_view environment = first_given(members.environment, defaults.environment, defaults.env_slug);
   TopicWriter writer(into);
@@ -123,7 +140,7 @@ Result<std::size_t> write_publish_topic(std::span<char> into, const TopicDefault
 
 Result<std::size_t> write_subscribe_filter(std::span<char> into, const TopicDefaults& defaults,
                                            const TopicMembers& members) noexcept {
-  if (Status status = check_topic_prefix(defaults.prefix); !status.ok()) return status.error();
+  if (Status status = check_prefix(defaults); !status.ok()) return status.error();
   TopicWriter writer(into);
   const auto segment = [&writer](std::string_view text) {
     writer.slash();

@@ -70,6 +70,8 @@ struct Reactor::Impl {
   std::size_t watch_capacity = 0;
   int queue_head = -1;
   int queue_tail = -1;
+  std::size_t active_count = 0;  // watches with an interest
+  int only_active = -1;          // the descriptor of that watch while there is one
 
   TimerHeap timers;
   Instant armed_at = Instant::never();  // what the backend's timer is set to; a passed one counts as none
@@ -104,6 +106,8 @@ struct Reactor::Impl {
     return watch.watcher == nullptr ? nullptr : &watch;
   }
   [[nodiscard]] bool reserve(int descriptor) noexcept;
+  void set_interest(int descriptor, Watch& watch, Interest interest) noexcept;
+  [[nodiscard]] bool kernel_knows_nothing() const noexcept;
   void note(int descriptor, Watch& watch, Interest ready) noexcept;
   void unlink_again(Watcher& watcher) noexcept;
   void link_again(Watcher& watcher) noexcept;
@@ -148,6 +152,29 @@ bool Reactor::Impl::reserve(int descriptor) noexcept {
   watches = grown;
   watch_capacity = capacity;
   return true;
+}
+
+void Reactor::Impl::set_interest(int descriptor, Watch& watch, Interest interest) noexcept {
+  const bool was_active = watch.interest.read || watch.interest.write;
+  watch.interest = interest;
+  const bool active = interest.read || interest.write;
+  if (active == was_active) return;
+  active_count += active ? 1 : std::size_t{0} - 1;
+  only_active = -1;
+  if (active_count != 1) return;
+  if (active) only_active = descriptor;
+  for (std::size_t at = 0; only_active < 0 && at < watch_capacity; ++at) {
+    if (watches[at].interest.read || watches[at].interest.write) only_active = static_cast<int>(at);
+  }
+}
+
+// A program with one connection, in the middle of a burst: the only watcher the kernel could tell of is served in this
+// turn anyway, timers are judged by the clock, and posts by their list. So it is not asked, which halves the system
+// calls of a burst.
+bool Reactor::Impl::kernel_knows_nothing() const noexcept {
+  if (hosted || active_count != 1) return false;
+  const Watch& watch = watches[only_active];
+  return !watch.interest.write && watch.watcher->again_ == Watcher::Again::next_turn;
 }
 
 void Reactor::Impl::note(int descriptor, Watch& watch, Interest ready) noexcept {
@@ -294,7 +321,8 @@ bool Reactor::Impl::end_turn() noexcept {
 }
 
 bool Reactor::Impl::one_turn(WaitMode mode) noexcept {
-  const std::size_t count = poller->wait(batch, mode);
+  const bool ask = mode == WaitMode::until_something || !kernel_knows_nothing();
+  const std::size_t count = ask ? poller->wait(batch, mode) : 0;
   now = clock();
   ++turn;
   in_turn = true;
@@ -441,8 +469,8 @@ Status Reactor::add(int descriptor, Interest interest, Watcher& watcher) noexcep
   Status added = impl_->poller->add(descriptor, interest, watch.generation);
   if (!added.ok()) return added;
   watch.watcher = &watcher;
-  watch.interest = interest;
   watch.ready = {};
+  impl_->set_interest(descriptor, watch, interest);
   return {};
 }
 
@@ -454,7 +482,7 @@ Status Reactor::modify(int descriptor, Interest interest, Watcher& watcher) noex
   if (watch->interest.read != interest.read || watch->interest.write != interest.write) {
     Status changed = impl_->poller->modify(descriptor, watch->interest, interest, watch->generation);
     if (!changed.ok()) return changed;
-    watch->interest = interest;
+    impl_->set_interest(descriptor, *watch, interest);
   }
   watch->watcher = &watcher;
   return {};
@@ -467,8 +495,9 @@ void Reactor::remove(int descriptor, Watcher& watcher) noexcept {
   if (watch == nullptr || watch->watcher != &watcher) return;
   // The child of a fork shares the parent's set: taking something off it would deafen the parent.
   if (!forked()) impl_->poller->remove(descriptor, watch->interest);
+  impl_->set_interest(descriptor, *watch, {});
   watch->watcher = nullptr;
-  watch->interest = watch->ready = {};
+  watch->ready = {};
   ++watch->generation;
 }
 

@@ -6,6 +6,7 @@
 namespace {
 
 thread_local std::uint64_t count = 0;
+thread_local std::uint64_t nothrow_count = 0;
 thread_local std::uint64_t nothrow_left = 0;  // 0: nothing is refused
 thread_local bool refuse_rest = false;
 thread_local bool refusing = false;
@@ -20,6 +21,7 @@ void* operator new(std::size_t size) {
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++count;
+  ++nothrow_count;
   if (refusing) {
     refused = true;
     return nullptr;
@@ -42,6 +44,7 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 namespace axonpush::test {
 
 std::uint64_t allocation_count() { return count; }
+std::uint64_t library_allocation_count() { return nothrow_count; }
 
 FailAllocations::FailAllocations(std::uint64_t kth, Mode mode) {
   nothrow_left = kth;

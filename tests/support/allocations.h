@@ -8,6 +8,8 @@ namespace axonpush::test {
 
 // Allocations made so far by this thread through operator new, all forms.
 [[nodiscard]] std::uint64_t allocation_count();
+// Those of the nothrow form: the library's own, among all that a test and its model servers allocate.
+[[nodiscard]] std::uint64_t library_allocation_count();
 
 // While one lives, the nothrow operator new of this thread answers nullptr: for the k-th call (1 is the next), or from
 // the k-th on.
