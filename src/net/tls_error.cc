@@ -118,9 +118,23 @@ Error verify_error(long code, const SSL* ssl) noexcept {
   return Error(Errc::tls_verify, what).with_number(static_cast<std::uint32_t>(code));
 }
 
+namespace {
+
+// Empties the thread's queue. The first word of libssl says what it means for the connection; what its ciphers and
+// parsers have to say may stand in front of it.
+unsigned long take_telling_error() noexcept {
+  unsigned long telling = 0;
+  while (const unsigned long packed = ERR_get_error()) {
+    const bool better = ERR_GET_LIB(telling) != ERR_LIB_SSL && ERR_GET_LIB(packed) == ERR_LIB_SSL;
+    if (telling == 0 || better || ERR_GET_REASON(packed) == ERR_R_MALLOC_FAILURE) telling = packed;
+  }
+  return telling;
+}
+
+}  // namespace
+
 Error take_tls_error(const SSL* ssl) noexcept {
-  const unsigned long packed = ERR_get_error();
-  ERR_clear_error();
+  const unsigned long packed = take_telling_error();
   const int reason = ERR_GET_REASON(packed);
   if (reason == ERR_R_MALLOC_FAILURE) return Error(Errc::no_memory, "no memory for TLS");
   if (ERR_GET_LIB(packed) != ERR_LIB_SSL) {

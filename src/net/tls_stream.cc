@@ -132,6 +132,8 @@ Status TlsStream::open(const TlsContext::Impl& context, const PeerName& name, st
   BIO_set_data(bio, this);
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_app_data(ssl_, this);
+  SSL_set_msg_callback(ssl_, &TlsStream::on_message);
+  SSL_set_msg_callback_arg(ssl_, this);
   SSL_set_connect_state(ssl_);
   if (Status demanded = demand_name(ssl_, name_); !demanded.ok()) return demanded;
   // A staple comes with a full handshake only.
@@ -192,6 +194,7 @@ IoOutcome TlsStream::finish_handshake() noexcept {
   Result<TlsVerified> proof = verify_peer(ssl_, name_, *context_);
   if (!proof.ok()) return fail(proof.error());
   verified_ = proof_.push_back(std::move(*proof));
+  silent_messages_ = 0;
   if (early_session_ != nullptr) offer(std::exchange(early_session_, nullptr));
   return IoOutcome::ok;
 }
@@ -227,6 +230,11 @@ int keep_session(SSL* ssl, SSL_SESSION* session) noexcept {
 
 // --- Data
 
+// Counts what the peer says behind the handshake without giving data.
+void TlsStream::on_message(int written, int, int type, const void*, std::size_t, SSL*, void* self) noexcept {
+  if (written == 0 && type == SSL3_RT_HANDSHAKE) ++static_cast<TlsStream*>(self)->silent_messages_;
+}
+
 IoResult TlsStream::recv(MutableBytes into) noexcept {
   recv_wants_write_ = wants_again_ = false;
   if (into.empty()) return {};
@@ -246,12 +254,13 @@ IoResult TlsStream::recv(MutableBytes into) noexcept {
       continue;
     }
     outcome = judge(returned);
+    if (outcome != IoOutcome::error && silent_messages_ > kSilentMessagesInARow) {
+      outcome = fail(Error(Errc::tls_protocol, "too many TLS messages without data"));
+    }
     if (outcome != IoOutcome::would_block || blocked_) break;
     // A message without data: OpenSSL may hold more, of which the kernel knows nothing.
     outcome = IoOutcome::ok;
-    if (++silent_messages_ > kSilentMessagesInARow) {
-      outcome = fail(Error(Errc::tls_protocol, "too many TLS messages without data"));
-    } else if (++silent == kSilentMessagesPerCall) {
+    if (++silent == kSilentReadsPerCall) {
       wants_again_ = true;
       outcome = IoOutcome::would_block;
     }

@@ -46,13 +46,16 @@ class TlsStream {
   friend BIO_METHOD* make_stream_bio_method() noexcept;
   friend int keep_session(SSL* ssl, SSL_SESSION* session) noexcept;
 
-  // A read of messages that carry no data goes on at once this often, then lets others have their turn.
-  static constexpr unsigned kSilentMessagesPerCall = 16;
-  // So many tickets, key updates and the like without a byte of data between them are an attack.
+  // A read that brought no data goes on at once this often, then lets others have their turn.
+  static constexpr unsigned kSilentReadsPerCall = 16;
+  // So many tickets, key updates and the like without a byte of data between them are an attack. OpenSSL works through
+  // a whole read buffer of them in one call: what is over the limit is found out behind it.
   static constexpr unsigned kSilentMessagesInARow = 128;
 
   static int bio_read(BIO* bio, char* into, int size) noexcept;
   static int bio_write(BIO* bio, const char* from, int size) noexcept;
+  static void on_message(int written, int version, int type, const void* message, std::size_t size, SSL* ssl,
+                         void* self) noexcept;
   int pull(char* into, int size, BIO* bio) noexcept;
   int push(const char* from, int size, BIO* bio) noexcept;
   IoOutcome judge(int returned) noexcept;

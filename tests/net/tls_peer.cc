@@ -144,10 +144,10 @@ bool TlsPeer::step() {
     }
     const int reason = SSL_get_error(ssl_, 0);
     failed_ = reason == SSL_ERROR_SSL || reason == SSL_ERROR_SYSCALL;
+    if (failed_) first_error_ = ERR_peek_error();
     if (!failed_ && established() && !unsent_.empty()) {
       std::size_t put = 0;
-      demand(SSL_write_ex(ssl_, unsent_.data(), unsent_.size(), &put) == 1 && put == unsent_.size());
-      unsent_.clear();
+      if (SSL_write_ex(ssl_, unsent_.data(), unsent_.size(), &put) == 1) unsent_.clear();
     }
   }
   ERR_clear_error();

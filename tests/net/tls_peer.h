@@ -88,6 +88,7 @@ class TlsPeer {
   [[nodiscard]] RawPeer& raw() { return raw_; }
   [[nodiscard]] bool established() const { return SSL_is_init_finished(ssl_) == 1; }
   [[nodiscard]] bool failed() const { return failed_; }  // OpenSSL gave up on the client
+  [[nodiscard]] unsigned long first_error() const { return first_error_; }
   [[nodiscard]] bool got_close_notify() const { return (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
   std::string received;  // plain
@@ -106,6 +107,7 @@ class TlsPeer {
   BIO* out_;
   std::string unsent_;  // plain
   bool failed_ = false;
+  unsigned long first_error_ = 0;
   bool finish_ = false;
 };
 
