@@ -204,15 +204,28 @@ class Event {
   EventScratch* scratch_;
 
  private:
-  [[nodiscard]] bool read() const noexcept;
+  [[nodiscard]] bool read() const noexcept { return scratch_->state_ >= EventScratch::State::read || read_body(); }
   [[nodiscard]] bool read_body() const noexcept;
-  [[nodiscard]] bool index() const noexcept;
+  [[nodiscard]] bool index() const noexcept { return scratch_->state_ == EventScratch::State::indexed || index_body(); }
+  [[nodiscard]] bool index_body() const noexcept;
   void index_members() const noexcept;
   void keep_known_members() const noexcept;
   // The slot of a member that an envelope has, or kAbsent.
   [[nodiscard]] std::uint8_t slot_of(EventMember member) const noexcept;
-  [[nodiscard]] std::string_view string(EventMember member) const noexcept;
+  [[nodiscard]] std::string_view string(EventMember member) const noexcept {
+    if (scratch_->state_ == EventScratch::State::indexed) [[likely]] {
+      const std::uint8_t slot = scratch_->slots_[static_cast<std::size_t>(member)];
+      if (slot == EventScratch::kAbsent) return {};
+      const json::Value& value = scratch_->members_[slot].value;
+      // The reader says this of strings only.
+      if (!value.may_have_escapes) return {value.raw.data() + 1, value.raw.size() - 2};
+    }
+    return any_string(member);
+  }
+  // Whether it is a string or not, with or without escapes.
+  [[nodiscard]] std::string_view any_string(EventMember member) const noexcept;
   [[nodiscard]] std::string_view undo_escapes(std::uint8_t slot) const noexcept;
+  [[nodiscard]] json::Value object(EventMember member) const noexcept;
   [[nodiscard]] std::optional<std::int64_t> integer(EventMember member) const noexcept;
   [[nodiscard]] std::optional<std::uint64_t> nanoseconds(EventMember member) const noexcept;
   [[nodiscard]] std::optional<double> real(EventMember member) const noexcept;

@@ -16,6 +16,8 @@ namespace {
 constexpr EventMember kEnvelopeMembers[] = {EventMember::payload,    EventMember::identifier, EventMember::event_id,
                                             EventMember::channel_id, EventMember::org_id,     EventMember::trace_id};
 
+constexpr json::Limits kLimits;
+
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 // The object itself, of a body that has been validated as one.
@@ -25,15 +27,16 @@ json::Value root_of(std::string_view body) noexcept {
   return {body, json::Kind::object};
 }
 
-// The known member of that name, kEventMemberCount for none.
-std::size_t known_member(const json::Member& member) noexcept {
-  if (!member.key_escaped) [[likely]] {
-    return find_member_name(member.key);
-  }
+// A name spelled with escapes, which nobody does. The known member, kEventMemberCount for none.
+[[gnu::noinline]] std::size_t known_escaped(const json::Member& member) noexcept {
   for (std::size_t at = 0; at < kEventMemberCount; ++at) {
-    if (json::key_equals(member, member_name(at))) return at;
+    if (json::key_equals(member, kMemberIndex.name(at))) return at;
   }
   return kEventMemberCount;
+}
+
+inline std::size_t known_member(const json::Member& member) noexcept {
+  return member.key_escaped ? known_escaped(member) : kMemberIndex.find_quoted(member.key);
 }
 
 bool parse_digits(std::string_view text, std::uint64_t& value) noexcept {
@@ -51,7 +54,7 @@ bool parse_digits(std::string_view text, std::uint64_t& value) noexcept {
 
 std::string_view name_of(EventMember member) noexcept {
   const auto index = static_cast<std::size_t>(member);
-  return index < kEventMemberCount ? member_name(index) : std::string_view("unknown");
+  return index < kEventMemberCount ? kMemberIndex.name(index) : std::string_view("unknown");
 }
 
 EventScratch::~EventScratch() {
@@ -64,15 +67,10 @@ TopicSegments Event::segments() const noexcept {
   return segments;
 }
 
-bool Event::read() const noexcept {
-  const EventScratch::State state = scratch_->state_;
-  if (state == EventScratch::State::unread) return read_body();
-  return state != EventScratch::State::invalid;
-}
-
 bool Event::read_body() const noexcept {
   EventScratch& scratch = *scratch_;
-  if (Error error = json::read_object(delivery_.body, {}, scratch.members_, scratch.count_)) {
+  if (scratch.state_ == EventScratch::State::invalid) return false;
+  if (Error error = json::read_object(delivery_.body, kLimits, scratch.members_, scratch.count_)) {
     scratch.error_ = std::move(error);
     scratch.state_ = EventScratch::State::invalid;
     return false;
@@ -89,8 +87,7 @@ const Error& Event::error() const noexcept {
 
 bool Event::bare() const noexcept { return index() && scratch_->bare_; }
 
-bool Event::index() const noexcept {
-  if (scratch_->state_ == EventScratch::State::indexed) return true;
+bool Event::index_body() const noexcept {
   if (!read()) return false;
   index_members();
   return true;
@@ -110,16 +107,16 @@ void Event::index_members() const noexcept {
   if (scratch.count_ > EventScratch::kMembers) {
     keep_known_members();
   } else {
-    for (std::size_t at = 0; at < scratch.count_; ++at) {
+    const auto count = static_cast<unsigned>(scratch.count_);
+    for (unsigned at = 0; at < count; ++at) {
       const std::size_t known = known_member(scratch.members_[at]);
       // RFC 8259 4: names should be unique; of equal ones the last counts.
-      if (known < kEventMemberCount) scratch.slots_[known] = static_cast<std::uint8_t>(at);
+      if (known != kEventMemberCount) scratch.slots_[known] = static_cast<std::uint8_t>(at);
     }
   }
-  scratch.bare_ = true;
-  for (const EventMember member : kEnvelopeMembers) {
-    if (scratch.slots_[static_cast<std::size_t>(member)] != EventScratch::kAbsent) scratch.bare_ = false;
-  }
+  unsigned all = EventScratch::kAbsent;  // stays so when each of them is absent
+  for (const EventMember member : kEnvelopeMembers) all &= scratch.slots_[static_cast<std::size_t>(member)];
+  scratch.bare_ = all == EventScratch::kAbsent;
   if (scratch.bare_) std::memset(scratch.slots_, EventScratch::kAbsent, sizeof scratch.slots_);
   scratch.state_ = EventScratch::State::indexed;
 }
@@ -142,14 +139,12 @@ std::uint8_t Event::slot_of(EventMember member) const noexcept {
   return index() ? scratch_->slots_[static_cast<std::size_t>(member)] : EventScratch::kAbsent;
 }
 
-std::string_view Event::string(EventMember member) const noexcept {
+std::string_view Event::any_string(EventMember member) const noexcept {
   const std::uint8_t slot = slot_of(member);
   if (slot == EventScratch::kAbsent) return {};
   const json::Value& value = scratch_->members_[slot].value;
   std::string_view text;
-  if (value.plain_text(text)) [[likely]] {
-    return text;
-  }
+  if (value.plain_text(text)) return text;
   return value.kind == json::Kind::string ? undo_escapes(slot) : text;
 }
 
@@ -200,15 +195,16 @@ std::optional<double> Event::real(EventMember member) const noexcept {
 }
 
 json::Value Event::payload() const noexcept {
-  if (bare()) return root_of(text());
-  const json::Value value = member(EventMember::payload);
-  return value.kind == json::Kind::object ? value : json::Value();
+  if (!index()) return {};
+  return scratch_->bare_ ? root_of(text()) : object(EventMember::payload);
 }
 
-json::Value Event::metadata() const noexcept {
-  if (bare()) return {};
-  const json::Value value = member(EventMember::metadata);
-  return value.kind == json::Kind::object ? value : json::Value();
+json::Value Event::metadata() const noexcept { return object(EventMember::metadata); }
+
+json::Value Event::object(EventMember member) const noexcept {
+  const std::uint8_t slot = slot_of(member);
+  if (slot == EventScratch::kAbsent || scratch_->members_[slot].value.kind != json::Kind::object) return {};
+  return scratch_->members_[slot].value;
 }
 
 json::Value Event::member(EventMember member) const noexcept {

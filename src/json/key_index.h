@@ -14,25 +14,35 @@ class KeyIndex {
 
   // Two names of one length with the same first and last character do not compile.
   consteval explicit KeyIndex(const std::string_view (&names)[Count]) {
-    for (std::size_t index = 0; index < Count; ++index) names_[index] = names[index];
+    for (std::size_t index = 0; index < Count; ++index) {
+      texts_[index] = names[index].data();
+      sizes_[index] = names[index].size();
+    }
+    sizes_[kNone] = SIZE_MAX;
     while (!spreads()) multiplier_ = (multiplier_ * 1'664'525 + 1'013'904'223) | 1;
   }
 
   // The number of the name that equals `key` (escapes undone or none), or kNone.
-  [[nodiscard]] std::size_t find(std::string_view key) const noexcept {
-    if (key.empty()) return kNone;
-    const std::size_t index = slots_[slot_of(key, multiplier_)];
-    return index != kNone && equal(names_[index], key) ? index : kNone;
+  [[nodiscard]] std::size_t find(std::string_view key) const noexcept { return key.empty() ? kNone : find_quoted(key); }
+  // The same for a key as it stands in a document, where the quotes around it can be read.
+  [[nodiscard]] std::size_t find_quoted(std::string_view key) const noexcept {
+    const std::size_t index = slots_[slot_of(key.data(), key.size(), multiplier_)];
+    // kNone has a size that no name and no key has.
+    if (sizes_[index] != key.size()) return kNone;
+    return equal(texts_[index], key.data(), key.size()) ? index : kNone;
   }
-  [[nodiscard]] constexpr std::string_view name(std::size_t index) const noexcept { return names_[index]; }
+  [[nodiscard]] constexpr std::string_view name(std::size_t index) const noexcept {
+    return {texts_[index], sizes_[index]};
+  }
 
  private:
   static_assert(Count > 0 && Count <= 64);
   static constexpr unsigned kSlotBits = Count <= 16 ? 6 : Count <= 40 ? 8 : 9;
 
-  static constexpr std::size_t slot_of(std::string_view key, std::uint32_t multiplier) noexcept {
-    const auto byte = [key](std::size_t at) { return std::uint32_t{static_cast<std::uint8_t>(key[at])}; };
-    const std::uint32_t sample = static_cast<std::uint32_t>(key.size()) ^ byte(0) << 8 ^ byte(key.size() - 1) << 16;
+  static constexpr std::size_t slot_of(const char* key, std::size_t size, std::uint32_t multiplier) noexcept {
+    const std::uint32_t first = static_cast<std::uint8_t>(key[0]);
+    const std::uint32_t last = static_cast<std::uint8_t>(key[static_cast<std::ptrdiff_t>(size) - 1]);
+    const std::uint32_t sample = static_cast<std::uint32_t>(size) ^ first << 8 ^ last << 16;
     return static_cast<std::uint32_t>(sample * multiplier) >> (32 - kSlotBits);
   }
 
@@ -40,7 +50,7 @@ class KeyIndex {
   consteval bool spreads() {
     for (std::uint8_t& slot : slots_) slot = kNone;
     for (std::size_t index = 0; index < Count; ++index) {
-      std::uint8_t& slot = slots_[slot_of(names_[index], multiplier_)];
+      std::uint8_t& slot = slots_[slot_of(texts_[index], sizes_[index], multiplier_)];
       if (slot != kNone) return false;
       slot = static_cast<std::uint8_t>(index);
     }
@@ -58,19 +68,21 @@ class KeyIndex {
     std::memcpy(&other, right + size - sizeof other, sizeof other);
     return one == other;
   }
-  static bool equal(std::string_view left, std::string_view right) noexcept {
-    if (left.size() != right.size()) return false;
-    if (left.size() > 16) return std::memcmp(left.data(), right.data(), left.size()) == 0;
-    if (left.size() >= 8) return ends_equal<std::uint64_t>(left.data(), right.data(), left.size());
-    if (left.size() >= 4) return ends_equal<std::uint32_t>(left.data(), right.data(), left.size());
+  static bool equal(const char* left, const char* right, std::size_t size) noexcept {
+    if (size >= 8) {
+      if (size > 16) [[unlikely]]
+        return std::memcmp(left, right, size) == 0;
+      return ends_equal<std::uint64_t>(left, right, size);
+    }
+    if (size >= 4) return ends_equal<std::uint32_t>(left, right, size);
     // The first and the last byte, and with three the one between them.
-    return left.front() == right.front() && left.back() == right.back() &&
-           left[left.size() / 2] == right[right.size() / 2];
+    return left[0] == right[0] && left[size / 2] == right[size / 2] && left[size - 1] == right[size - 1];
   }
 
   std::uint32_t multiplier_ = 0x9E3779B1;
   std::uint8_t slots_[std::size_t{1} << kSlotBits] = {};
-  std::string_view names_[Count] = {};
+  const char* texts_[Count] = {};
+  std::size_t sizes_[Count + 1] = {};
 };
 
 }  // namespace axonpush::inline v0::json
