@@ -62,8 +62,8 @@ struct ClientOptions {
   std::string trace_id = {}, span_id = {}, traceparent = {}, baggage = {};
   TlsOptions tls = {};         // used by AxonPush; a Client takes a TlsContext instead
   TraceSink* trace = nullptr;  // trace.h; outlives the client
-  // The same records as a callback: told in turns like every other, so it may call everything. What it throws is
-  // counted. For flight recorders `trace` is the cheaper one.
+  // The same records as a callback, those of single packets apart: told in turns like every other, so it may call
+  // everything. What it throws is counted. For flight recorders `trace` is the cheaper one.
   Callback<void(const TraceRecord&)> on_trace = {};
 };
 

@@ -48,15 +48,26 @@ class TraceSink {
   ~TraceSink() = default;
 };
 
-// The last N records, in place. A host keeps one, hands it to the client, and dumps it when something went wrong.
+// The last N records, in place (20 KiB). A host keeps one, hands it to the client as ClientOptions::trace, and dumps it
+// when something went wrong, on the loop's thread or when the client is gone:
+//
+//   char line[FlightRecorder::kJsonBytes];
+//   for (std::size_t at = 0; at < recorder.size(); ++at) {
+//     std::printf("%.*s\n", static_cast<int>(FlightRecorder::format_json(recorder[at], line)), line);
+//   }
 class FlightRecorder final : public TraceSink {
  public:
   static constexpr std::size_t kCapacity = 512;
+  static constexpr std::size_t kJsonBytes = 256;  // enough for any record
   void record(const TraceRecord& record) noexcept override;
   [[nodiscard]] std::size_t size() const noexcept { return total_ < kCapacity ? total_ : kCapacity; }
+  // All that were ever recorded, those that are gone included.
+  [[nodiscard]] std::size_t total() const noexcept { return total_; }
   // 0 is the oldest that is still there.
   [[nodiscard]] const TraceRecord& operator[](std::size_t index) const noexcept;
-  // One JSON object, without a line's end; answers the bytes written, 0 when it does not fit.
+  // One JSON object, without a line's end: {"at_ns","kind","connection","number","what","size","error"}, where `what`
+  // is the name of the packet, state, phase or input that the number stands for. Answers the bytes written, 0 when it
+  // does not fit.
   static std::size_t format_json(const TraceRecord& record, std::span<char> into) noexcept;
 
  private:

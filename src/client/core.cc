@@ -465,7 +465,14 @@ void ClientCore::trace(TraceKind kind, std::uint64_t connection, std::uint32_t n
     config_.options.trace->record(record);
     in_sink_ = nested;
   }
+  // Packets are the sink's alone: a callback is told of what is rare.
+  if (kind == TraceKind::packet_in || kind == TraceKind::packet_out) return;
   if (config_.options.on_trace && !traces_.push_back(record)) ++stats_.traces_dropped;
+}
+
+void ClientCore::on_link_traced(Link& link, TraceKind kind, std::uint32_t number, std::size_t size) noexcept {
+  trace(kind, static_cast<std::uint64_t>(link.id()), number, Errc::none,
+        size > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(size));
 }
 
 // the hook is a callback like any other: in a turn, never nested, free to call everything.

@@ -183,6 +183,7 @@ class ClientCore final : public Driven,
   void on_credentials(Credentials credentials, Duration life_left, Instant sent_at) noexcept override;
   void on_fetch_failed(const Error& error) noexcept override;
   void on_clock_skew() noexcept override { ++stats_.clock_skewed; }
+  void on_link_traced(Link& link, TraceKind kind, std::uint32_t number, std::size_t size) noexcept override;
   [[nodiscard]] ConnectionId next_connection_id() noexcept override;
   void body(std::string_view json) noexcept override;
   void failed(const Error& error) noexcept override;

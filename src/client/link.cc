@@ -100,6 +100,7 @@ void Link::on_open(ConnectionId id, Transport& transport, TlsVerified verified) 
   const EntryGuard guard(entry_);
   if (stage_ != Stage::opening || id != id_) return;
   transport_ = &transport;
+  owner_.on_link_traced(*this, TraceKind::transport_open, 0, 0);
   // what expired while the name was looked up and TLS was spoken is not presented.
   if (host_.now() >= usable_until_) {
     end(Error(Errc::credentials_expired, "the credentials expired while the connection was being opened"),
@@ -278,6 +279,7 @@ bool Link::append(Bytes packet) noexcept {
     return false;
   }
   cork_.commit(ws::encode_frame(cork_.writable(), ws::Opcode::binary, packet, key));
+  if (!packet.empty()) trace_packet(TraceKind::packet_out, packet[0], packet.size());
   return true;
 }
 
@@ -309,6 +311,7 @@ bool Link::end_in_place(std::uint8_t first_byte, std::size_t size) noexcept {
   static_cast<void>(ws::header_backwards(start + header, ws::Opcode::binary, fixed_size + size, key));
   ws::mask_in_place({start + header, fixed_size + size}, key);
   cork_.commit(header + fixed_size + size);
+  trace_packet(TraceKind::packet_out, first_byte, fixed_size + size);
   in_place_ = {};
   return true;
 }

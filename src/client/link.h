@@ -17,6 +17,7 @@
 #include <axonpush/options.h>
 #include <axonpush/refresh.h>
 #include <axonpush/stats.h>
+#include <axonpush/trace.h>
 #include <axonpush/ws/frame.h>
 #include <axonpush/ws/handshake.h>
 
@@ -62,6 +63,8 @@ class Link final : public ConnectionSink {
     virtual void on_link_flushed(Link& link) noexcept = 0;
     // Once for every dial(), from inside a turn; never after abort().
     virtual void on_link_ended(Link& link, const End& end) noexcept = 0;
+    // For the flight recorder: the transport is open, a packet came or went. Of packets only where there is a sink.
+    virtual void on_link_traced(Link& link, TraceKind kind, std::uint32_t number, std::size_t size) noexcept = 0;
     [[nodiscard]] virtual ConnectionId next_connection_id() noexcept = 0;
 
    protected:
@@ -131,6 +134,11 @@ class Link final : public ConnectionSink {
   [[nodiscard]] bool write_upgrade(const TlsVerified& verified) noexcept;
   [[nodiscard]] bool write_connect() noexcept;
   [[nodiscard]] bool reserve(std::size_t bytes) noexcept;
+  // Without a sink a packet costs one test. The number is the packet's type.
+  void trace_packet(TraceKind kind, std::uint8_t first_byte, std::size_t size) noexcept {
+    if (config_.options.trace == nullptr) return;
+    owner_.on_link_traced(*this, kind, static_cast<std::uint32_t>(first_byte >> 4), size);
+  }
 
   void pump(Instant now) noexcept;
   [[nodiscard]] bool make_room() noexcept;

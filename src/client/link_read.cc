@@ -182,6 +182,7 @@ void Link::process_packets(Instant now) noexcept {
       return;
     }
     --packets_left_;
+    trace_packet(TraceKind::packet_in, bytes[0], decoded.size);
     process_packet(packet, now);
     if (stage_ == Stage::closed || !in_) return;
     in_.consume(decoded.size);
