@@ -46,7 +46,7 @@ void Ours::note(std::uint64_t done) {
 
 // The members that PEERS.md's JSON rows read.
 void Ours::read_members(const Event& event) {
-  bytes_ += event.id().size() + event.event_id().size() + event.member("orgId").raw.size() + event.app_id().size() +
+  bytes_ += event.id().size() + event.event_id().size() + event.org_id().size() + event.app_id().size() +
             event.channel_id().size() + event.agent_id().size() + event.trace_id().size() + event.event_type().size();
 }
 
