@@ -142,8 +142,9 @@ void ClientCore::after_entry(Instant now) noexcept {
     connect_wanted_ = false;
     if (machine_.phase == Phase::idle) {
       feed({.kind = InputKind::connect});
-    } else if (refresh::has_serving(machine_.phase)) {
-      complete_connect(Error{});
+    } else if (machine_.phase != Phase::first_fetch && machine_.phase != Phase::first_dial) {
+      // A session lives, connected at this moment or not: it is the one that is given.
+      complete_connect(Error{}, connect_waiters_.size());
     }
   }
   if (disconnecting_ && !disconnect_told_) {
@@ -249,13 +250,15 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
     ++session_;
   }
   static_cast<void>(connect_waiters_.push_back(std::move(done)));
-  connect_wanted_ = true;
+  // An attempt that has failed already and is not told of yet: this call shares its failure.
+  if (machine_.phase != Phase::closed) connect_wanted_ = true;
   host_.request_turn(Host::When::later);
   return {};
 }
 
-void ClientCore::complete_connect(const Error& error) noexcept {
-  while (!connect_waiters_.empty() && !abandoned_) {
+// The first `count` of those who wait: a callback that connects again waits for its own answer.
+void ClientCore::complete_connect(const Error& error, std::size_t count) noexcept {
+  for (; count != 0 && !abandoned_; --count) {
     Callback<void(const Result<Realtime>&)> done = std::move(connect_waiters_[0]);
     connect_waiters_.erase(0);
     if (error) {
@@ -376,7 +379,11 @@ void ClientCore::finish_if_quiet() noexcept {
     forget_session();
     session_ended_ = true;
     disconnect_over_ = true;
+    const std::size_t failed = connect_error_ ? connect_waiters_.size() : 0;
     note_state(Error{});
+    if (abandoned_) return;
+    // Told last: whoever tries again from inside these callbacks begins with nothing left of the failed attempt.
+    complete_connect(std::exchange(connect_error_, Error{}), failed);
     if (abandoned_) return;
     tell_traces();
     if (abandoned_) return;
@@ -416,7 +423,7 @@ void ClientCore::note_state(const Error& reason) noexcept {
                            .reason = reason,
                            .next_attempt = now_in == ConnectionState::waiting ? machine_.deadline : Instant::never()};
   trace(TraceKind::state, 0, static_cast<std::uint32_t>(now_in), reason.code());
-  call(options_.on_state, change);
+  call_option(options_.on_state, change);
 }
 
 void ClientCore::report(const Error& error, std::string_view subject, std::uint32_t attempt,
@@ -424,12 +431,14 @@ void ClientCore::report(const Error& error, std::string_view subject, std::uint3
   trace(TraceKind::error, 0, error.number(), error.code());
   if (abandoned_) return;
   const ErrorReport told{.error = error, .subject = subject, .attempt = attempt, .next_delay = next_delay};
-  call(options_.on_error, told);
+  in_on_error_ = true;
+  call_option(options_.on_error, told);
+  in_on_error_ = false;
 }
 
 void ClientCore::on_thrown(const CallFailure& failure, const void* callback) noexcept {
   ++stats_.callbacks_threw;
-  if (callback == &options_.on_error || callback == &config_.options.on_trace) return;
+  if (in_on_error_ || callback == &config_.options.on_trace) return;
   report(Error(Errc::callback_threw, "a callback threw").with_words({.message = failure.view()}), {}, 0,
          Duration::zero());
 }
@@ -452,7 +461,7 @@ void ClientCore::tell_reports() noexcept {
 
 void ClientCore::report_gap(Instant from, Instant to) noexcept {
   ++stats_.gaps;
-  call(options_.on_gap, PossibleGap{.from = from, .to = to});
+  call_option(options_.on_gap, PossibleGap{.from = from, .to = to});
 }
 
 void ClientCore::trace(TraceKind kind, std::uint64_t connection, std::uint32_t number, Errc error,

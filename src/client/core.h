@@ -166,7 +166,7 @@ class ClientCore final : public Driven,
   void check_drained() noexcept;
   void finish() noexcept;
   void finish_if_quiet() noexcept;
-  void complete_connect(const Error& error) noexcept;
+  void complete_connect(const Error& error, std::size_t count) noexcept;
   void note_state(const Error& reason) noexcept;
   void report(const Error& error, std::string_view subject, std::uint32_t attempt, Duration next_delay) noexcept;
   void report_gap(Instant from, Instant to) noexcept;
@@ -270,6 +270,18 @@ class ClientCore final : public Driven,
     in_callback_ = nested;
     if (outcome == CallOutcome::threw) on_thrown(failure, static_cast<const void*>(&callback));
   }
+  // The same for a callback of options_. One that connects anew replaces the options, and with them itself.
+  template <class... Args>
+  void call_option(Callback<void(Args...)>& slot, std::type_identity_t<Args>... args) noexcept {
+    const std::uint64_t session = session_;
+    Callback<void(Args...)> running = std::move(slot);
+    call(running, std::forward<Args>(args)...);
+    if (session == session_) {
+      slot = std::move(running);
+    } else {
+      drop(running);
+    }
+  }
   void on_thrown(const CallFailure& failure, const void* callback) noexcept;
   // Lets go of a callback. What it captured is the user's, and its destructor may do whatever a callback may (a
   // coroutine that waited goes on), so the slot it lived in is settled before.
@@ -319,6 +331,7 @@ class ClientCore final : public Driven,
 
   InlineVec<Callback<void(const Result<Realtime>&)>, kConnectWaiters> connect_waiters_;
   InlineVec<Completion, kDisconnectWaiters> disconnect_waiters_;
+  Error connect_error_;  // why the first attempt failed; told when nothing of it is left
   struct QueuedInput {
     refresh::Input input;
     Error error;
@@ -349,7 +362,8 @@ class ClientCore final : public Driven,
   bool written_pending_ = false;  // QoS 0 publishes have gone and wait for their completion
   bool listeners_removed_ = false;
   bool in_callback_ = false;
-  bool in_sink_ = false;          // TraceSink::record is on the stack
+  bool in_sink_ = false;  // TraceSink::record is on the stack
+  bool in_on_error_ = false;
   bool disconnect_over_ = false;  // whoever waits for disconnect is to be told
   bool session_ended_ = false;
 };

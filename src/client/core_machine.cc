@@ -66,15 +66,14 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   if (has(refresh::kSwapped)) ++stats_.swaps;
   if (has(refresh::kConnected)) {
     if (before.phase == Phase::first_dial) {
-      complete_connect(Error{});
+      complete_connect(Error{}, connect_waiters_.size());
     } else {
       ++stats_.reconnects;
     }
   }
   if (abandoned_) return;
   if (has(refresh::kConnectFailed)) {
-    complete_connect(error ? error : Error(Errc::closed, "the session was disconnected while it was connecting"));
-    if (abandoned_) return;
+    connect_error_ = error ? error : Error(Errc::closed, "the session was disconnected while it was connecting");
     if (!has(refresh::kBeginClose)) finish();
   }
   if (has(refresh::kReportFailure) || has(refresh::kReportLost)) {

@@ -322,6 +322,14 @@ void Link::append_frame(ws::Opcode opcode, Bytes payload) noexcept {
   cork_.commit(ws::encode_frame(cork_.writable(), opcode, payload, key));
 }
 
+// RFC 6455 5.5.1: one Close frame, and nothing behind it. A link that is leaving has sent its own.
+void Link::append_close(std::uint16_t code) noexcept {
+  if (stage_ == Stage::leaving) return;
+  std::uint8_t payload[2];
+  store_be16(payload, code);
+  append_frame(ws::Opcode::close, code != kNoCloseCode ? Bytes(payload) : Bytes());
+}
+
 void Link::append_ack(mqtt::PacketType type, std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept {
   std::uint8_t packet[16];
   mqtt::Ack ack;
@@ -346,7 +354,7 @@ void Link::append_disconnect(mqtt::ReasonCode reason, bool end_session) noexcept
 
 void Link::flush(Instant now) noexcept {
   if (transport_ == nullptr) return;
-  if (pong_pending_ && reading() && cork_.size() < kCorkBytes) {
+  if (pong_pending_ && reading() && stage_ != Stage::leaving && cork_.size() < kCorkBytes) {
     pong_pending_ = false;
     append_frame(ws::Opcode::pong, Bytes(pong_, pong_size_));
   }
@@ -408,9 +416,7 @@ void Link::leave(Instant now) noexcept {
   if (stage_ != Stage::up) return;
   append_disconnect(mqtt::ReasonCode::success, true);
   session_->on_disconnecting();
-  std::uint8_t payload[2];
-  store_be16(payload, 1000);
-  append_frame(ws::Opcode::close, payload);
+  append_close(1000);
   stage_ = Stage::leaving;
   stage_deadline_ = now + limits::kOldReadTimeout;
   flush(now);
@@ -424,9 +430,7 @@ void Link::fail_mqtt(const Error& error, mqtt::ReasonCode reason, Instant now) n
   // [MQTT-3.14.0-1]: no DISCONNECT before an accepted CONNACK.
   if (stage_ == Stage::up) append_disconnect(reason, false);
   if (connected) session_->on_disconnecting();
-  std::uint8_t payload[2];
-  store_be16(payload, 1000);
-  if (stage_ != Stage::leaving) append_frame(ws::Opcode::close, payload);  // there it is out already
+  append_close(1000);
   start_closing(now);
 }
 
@@ -434,9 +438,7 @@ void Link::fail_ws(const Error& error, std::uint16_t close_code, Instant now) no
   end_.error = error;
   end_.stage = stage_;
   end_.failure = refresh::Failure::transient;
-  std::uint8_t payload[2];
-  store_be16(payload, close_code);
-  if (stage_ != Stage::leaving) append_frame(ws::Opcode::close, payload);
+  append_close(close_code);
   start_closing(now);
 }
 

@@ -126,6 +126,8 @@ class Link final : public ConnectionSink {
   // A TLS record holds 16 KiB; past this the cork is flushed within the turn.
   static constexpr std::size_t kCorkBytes = 16 * 1024;
   static constexpr std::size_t kReceiveBytes = 64 * 1024;
+  // RFC 6455 7.4.1: stands for a Close frame without a code, and never goes out.
+  static constexpr std::uint16_t kNoCloseCode = 1005;
   // WebSocket and MQTT headers in front of a publish of ordinary size (126 bytes to 16 KiB), the guess of
   // begin_in_place.
   static constexpr std::size_t kUsualHeaderBytes = 8 + 3;
@@ -154,6 +156,7 @@ class Link final : public ConnectionSink {
   void on_stream_end(IoOutcome outcome, Instant now) noexcept;
   void append_ack(mqtt::PacketType type, std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept;
   void append_frame(ws::Opcode opcode, Bytes payload) noexcept;
+  void append_close(std::uint16_t code) noexcept;
   void append_disconnect(mqtt::ReasonCode reason, bool end_session) noexcept;
 
   // The peer broke MQTT: DISCONNECT with the reason (after CONNACK only), Close 1000, close_notify.

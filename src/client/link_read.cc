@@ -267,12 +267,9 @@ void Link::on_connack(const mqtt::Packet& packet, const mqtt::Verdict& verdict) 
 }
 
 void Link::on_close_frame(const ws::FrameDecoder::Step& step, Instant now) noexcept {
+  // RFC 6455 5.5.1: answered with the same code, or without one.
+  append_close(step.close_code);
   const bool ours = stage_ == Stage::leaving;
-  // RFC 6455 5.5.1: answered with the same code, or without one; an answer to ours is not.
-  std::uint8_t payload[2];
-  store_be16(payload, step.close_code);
-  const bool has_code = step.close_code != 1005;
-  if (!ours) append_frame(ws::Opcode::close, has_code ? Bytes(payload) : Bytes());
   end_.stage = stage_;
   end_.orderly = ours;
   end_.error = Error(Errc::server_closed, "the server closed the WebSocket").with_number(step.close_code);

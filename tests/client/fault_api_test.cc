@@ -152,6 +152,76 @@ TEST(FaultApi, ConnectsShareOneAttempt) {  // R-49, CONTRACT 3
   EXPECT_EQ(scene.broker.connects.size(), 1U);
 }
 
+TEST(FaultApi, ConnectWhileTheSessionReconnectsIsGivenTheSession) {  // CONTRACT 3
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.world.plan = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.fate = DialPlan::Fate::refuse} : DialPlan{};
+  };
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::waiting; }));
+  int told = 0;
+  ASSERT_TRUE(scene.client
+                  ->connect_realtime({},
+                                     [&](const Result<Realtime>& result) {
+                                       ++told;
+                                       ASSERT_TRUE(result.ok());
+                                       EXPECT_EQ(result->session(), scene.rt.session());
+                                     })
+                  .ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(told, 1);
+}
+
+TEST(FaultApi, ConnectFromTheCompletionOfAFailedOneBeginsAnew) {  // CONTRACT 3
+  Scenario scene;
+  scene.make();
+  scene.api.next.push_back({.status = 403});
+  std::vector<Errc> told;
+  Realtime given;
+  ASSERT_TRUE(scene.client
+                  ->connect_realtime({},
+                                     [&](const Result<Realtime>& first) {
+                                       told.push_back(first.error().code());
+                                       const Status again =
+                                           scene.client->connect_realtime({}, [&](const Result<Realtime>& second) {
+                                             told.push_back(second.error().code());
+                                             if (second.ok()) given = *second;
+                                           });
+                                       EXPECT_TRUE(again.ok());
+                                     })
+                  .ok());
+  scene.world.run_for(minutes(1));
+  EXPECT_EQ(told, (std::vector<Errc>{Errc::forbidden, Errc::none}));
+  EXPECT_EQ(given.state(), ConnectionState::live);
+  EXPECT_EQ(scene.api.requests.size(), 2U);
+}
+
+TEST(FaultApi, ConnectFromTheStateCallbackOfAFailedOneIsToldItsOwnOutcome) {  // CONTRACT 3
+  Scenario scene;
+  scene.make();
+  scene.api.next.push_back({.status = 403});
+  std::vector<Errc> told;
+  RealtimeOptions options;
+  bool again = false;
+  // The callback is replaced while it runs: what it captured is still there afterwards (ASan watches).
+  auto owned = std::make_unique<int>(0);
+  options.on_state = [&, kept = std::move(owned)](const StateChange& change) {
+    ++*kept;
+    if (change.to != ConnectionState::closed || std::exchange(again, true)) return;
+    EXPECT_TRUE(
+        scene.client
+            ->connect_realtime({}, [&](const Result<Realtime>& result) { told.push_back(result.error().code()); })
+            .ok());
+  };
+  ASSERT_TRUE(scene.client
+                  ->connect_realtime(std::move(options),
+                                     [&](const Result<Realtime>& result) { told.push_back(result.error().code()); })
+                  .ok());
+  scene.world.run_for(minutes(1));
+  EXPECT_EQ(told, (std::vector<Errc>{Errc::forbidden, Errc::none}));
+}
+
 TEST(FaultApi, DisconnectDrainsForABoundedTimeAndFailsTheRest) {  // CONTRACT 3
   Scenario scene;
   ASSERT_TRUE(scene.connect());
@@ -379,6 +449,32 @@ TEST(FaultApi, PingsAreAnsweredOnceHoweverMany) {  // W-17, W-18, W-19
   scene.world.run_for(seconds(1));
   EXPECT_EQ(scene.rt.state(), ConnectionState::live);
   EXPECT_TRUE(scene.errors.empty());
+}
+
+TEST(FaultApi, NothingFollowsOurCloseFrame) {  // RFC 6455 5.5.1
+  struct Row {
+    const char* name;
+    std::function<void(sim::BrokerPeer&)> said;
+  };
+  const Row rows[] = {
+      {"its own Close", [](sim::BrokerPeer& peer) { peer.send_frame(8, "\x03\xE8"); }},
+      {"a ping", [](sim::BrokerPeer& peer) { peer.send_frame(9, "ping"); }},
+      {"a packet that is malformed", [](sim::BrokerPeer& peer) { peer.send_packet("\xFF\xFF\xFF\xFF\xFF\xFF"); }},
+      {"a frame that is malformed", [](sim::BrokerPeer& peer) { peer.send_frame(3, "reserved"); }},
+      {"a publish", [](sim::BrokerPeer& peer) { peer.send_packet(std::string("\x32\x06\0\x01x\0\x07\0", 8)); }},
+  };
+  for (const Row& row : rows) {
+    Scenario scene;
+    ASSERT_TRUE(scene.connect());
+    sim::BrokerPeer* const peer = scene.broker.newest();
+    scene.broker.answer_close = false;
+    ASSERT_TRUE(scene.rt.disconnect().ok());
+    scene.world.run_for(microseconds(10));
+    row.said(*peer);
+    scene.world.run_for(seconds(5));
+    for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << row.name << ": " << violation;
+    EXPECT_EQ(scene.host.open_connections(), 0U) << row.name;
+  }
 }
 
 TEST(FaultApi, AnExhaustedHeapIsAnErrorAndThenForgotten) {

@@ -215,10 +215,13 @@ void BrokerPeer::read_frames() {
     }
     received_.erase(0, header + 4 + size);
     const int opcode = first & 15;
+    if (saw_close_) violate("a frame after Close");
     if (opcode == 2) {
       stream_ += payload;
       read_packets();
     } else if (opcode == 8) {
+      saw_close_ = true;
+      if (!broker_.answer_close) continue;
       send_frame(8, payload.substr(0, 2));
       cut(Connection::Cut::orderly);
       on_end();

@@ -108,6 +108,7 @@ class ModelBroker {
   bool answer_subscribe = true;
   bool answer_publish = true;
   bool answer_ping = true;
+  bool answer_close = true;
   bool keep_sessions = true;        // false: Session Present is always 0
   bool takeover_disconnect = true;  // 0x8E before the old connection's end; false: just the end
   std::string connack_properties;   // raw
@@ -205,6 +206,7 @@ class BrokerPeer final : public Peer {
   bool connected_ = false;
   bool closed_ = false;
   bool saw_disconnect_ = false;
+  bool saw_close_ = false;
 };
 
 // MQTT 5 4.7, segment by segment.
