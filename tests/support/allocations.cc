@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <unordered_map>
 
 namespace {
 
@@ -12,9 +13,25 @@ thread_local bool refuse_rest = false;
 thread_local bool refusing = false;
 thread_local bool refused = false;
 
+struct Watch {
+  axonpush::test::WatchBlocks::Show show = nullptr;
+  void* context = nullptr;
+  std::size_t largest = 0;
+  std::unordered_map<const void*, std::size_t> blocks;
+};
+thread_local Watch* watch = nullptr;
+
+void* watched(void* memory, std::size_t size) {
+  if (watch == nullptr || memory == nullptr) return memory;
+  if (size > watch->largest) watch->largest = size;
+  watch->blocks[memory] = size;
+  return memory;
+}
+
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: the compiler would see malloc and free on one side and new and delete on the other, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++count;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   std::abort();
@@ -31,13 +48,22 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     refusing = refuse_rest;
     return nullptr;
   }
-  return std::malloc(size == 0 ? 1 : size);
+  return watched(std::malloc(size == 0 ? 1 : size), size);
 }
 void* operator new[](std::size_t size) { return ::operator new(size); }
 void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return ::operator new(size, tag); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  if (watch != nullptr) {
+    const auto found = watch->blocks.find(memory);
+    if (found != watch->blocks.end()) {
+      if (watch->show != nullptr) watch->show(watch->context, memory, found->second);
+      watch->blocks.erase(found);
+    }
+  }
+  std::free(memory);
+}
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
@@ -56,5 +82,18 @@ FailAllocations::~FailAllocations() {
   refusing = false;
 }
 bool FailAllocations::fired() const { return refused; }
+
+WatchBlocks::WatchBlocks(Show show, void* context) {
+  watch = new Watch;
+  watch->show = show;
+  watch->context = context;
+}
+WatchBlocks::~WatchBlocks() {
+  Watch* const ended = watch;
+  watch = nullptr;
+  delete ended;
+}
+std::size_t WatchBlocks::largest() const { return watch->largest; }
+std::size_t WatchBlocks::outstanding() const { return watch->blocks.size(); }
 
 }  // namespace axonpush::test

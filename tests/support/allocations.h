@@ -2,6 +2,7 @@
 // the seam, so the library needs no hook.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace axonpush::test {
@@ -25,6 +26,20 @@ class FailAllocations {
   FailAllocations& operator=(const FailAllocations&) = delete;
   // True when at least one allocation was refused.
   [[nodiscard]] bool fired() const;
+};
+
+// While one lives, every block that the library gives back on this thread is shown before it goes (what base/alloc
+// takes and returns goes through the nothrow forms, which nobody else uses), and the largest that it took is known.
+class WatchBlocks {
+ public:
+  using Show = void (*)(void* context, const void* memory, std::size_t size);
+  WatchBlocks(Show show, void* context);
+  ~WatchBlocks();
+  WatchBlocks(const WatchBlocks&) = delete;
+  WatchBlocks& operator=(const WatchBlocks&) = delete;
+  [[nodiscard]] std::size_t largest() const;
+  // Taken under this watch and not given back.
+  [[nodiscard]] std::size_t outstanding() const;
 };
 
 }  // namespace axonpush::test
