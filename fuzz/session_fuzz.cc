@@ -102,7 +102,8 @@ class Harness : private TraceSink {
     connect();
   }
 
-  RealtimeOptions options() {
+  // Of calls that share a session only the first may bring callbacks.
+  RealtimeOptions options(bool with_callbacks) {
     RealtimeOptions made;
     made.qos = (options_bits_ & 1) != 0 ? Qos::at_most_once : Qos::at_least_once;
     made.ordered_swap = (options_bits_ & 2) != 0;
@@ -111,6 +112,7 @@ class Harness : private TraceSink {
     if ((options_bits_ & 16) != 0) made.receive_maximum = 2;
     if ((options_bits_ & 32) != 0) made.packet_bytes_max = 4'096;
     if ((options_bits_ & 64) != 0) made.publish_queue_count = 3;
+    if (!with_callbacks) return made;
     made.on_error = [this](const ErrorReport& report) {
       const Running running(*this);
       note(report.error);
@@ -135,14 +137,13 @@ class Harness : private TraceSink {
     if (!client_) return;
     const std::size_t index = tellings_.begin("connect was never told of");
     const bool first = !client_begun_ || state_ == ConnectionState::closed;
-    const Status begun =
-        client_->connect_realtime(first ? options() : RealtimeOptions{}, [this, index](const Result<Realtime>& result) {
-          const Running running(*this);
-          tellings_.tell(index);
-          note(result.error());
-          if (result.ok()) rt_ = *result;
-          act_inside();
-        });
+    const Status begun = client_->connect_realtime(options(first), [this, index](const Result<Realtime>& result) {
+      const Running running(*this);
+      tellings_.tell(index);
+      note(result.error());
+      if (result.ok()) rt_ = *result;
+      act_inside();
+    });
     if (!begun.ok()) tellings_.refused(index);
     if (begun.ok() && first) {
       client_begun_ = true;

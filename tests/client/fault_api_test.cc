@@ -156,13 +156,13 @@ TEST(FaultApi, ConnectWhileTheSessionReconnectsIsGivenTheSession) {  // CONTRACT
   Scenario scene;
   ASSERT_TRUE(scene.connect());
   scene.world.plan = [](const Endpoint& endpoint) {
-    return endpoint.port == 8443 ? DialPlan{.fate = DialPlan::Fate::refuse} : DialPlan{};
+    return endpoint.port == 8443 ? sim::DialPlan{.fate = sim::DialPlan::Fate::refuse} : sim::DialPlan{};
   };
   scene.broker.newest()->cut(sim::Connection::Cut::reset);
   ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::waiting; }));
   int told = 0;
   ASSERT_TRUE(scene.client
-                  ->connect_realtime({},
+                  ->connect_realtime({.refresh_jitter = false, .retry_jitter = false},
                                      [&](const Result<Realtime>& result) {
                                        ++told;
                                        ASSERT_TRUE(result.ok());
