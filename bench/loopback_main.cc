@@ -9,6 +9,7 @@
 #include "loopback_peers.h"
 #include "loopback_process.h"
 #include "loopback_report.h"
+#include "loopback_swap.h"
 
 namespace axonpush::bench {
 
@@ -64,15 +65,17 @@ struct Options {
 int usage(FILE* into) {
   std::fprintf(into,
                "usage: axonpush_loopback MODE [--rounds N] [--count N] [--packets 1|8] [--json] [--smoke]\n\n"
-               "Each round runs every contestant once, one after the other, each in a process of its own.\n"
+               "Each round runs every contestant once, one after the other, each in a process of its own; with swap\n"
+               "a round is a swap.\n"
                "  --packets 8   eight MQTT packets in a frame\n"
                "  --json        one JSON object in place of the table\n"
                "  --smoke       a few messages, one round: does it run at all?\n\n");
   for (const Mode& mode : kModes) std::fprintf(into, "  %-17s %s\n", mode.name, mode.what);
   std::fprintf(into,
                "  %-17s round trips published from a callback, the loop, a busy loop, another thread\n"
-               "  %-17s all of the above\n",
-               "latency", "all");
+               "  %-17s latency of events while credentials are swapped, against that between swaps\n"
+               "  %-17s all of the above but swap, which takes its time\n",
+               "latency", "swap", "all");
   return into == stdout ? 0 : 2;
 }
 
@@ -244,9 +247,13 @@ int loopback_main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
   if (first == "--help") return usage(stdout);
   if (first == "--sender" && argc == 3) return run_sender(argv[2]);
+  if (first == "--swap-service" && argc == 4) {
+    return run_swap_service(argv[2], static_cast<unsigned>(std::atoi(argv[3])));
+  }
   if (first == "--client") return client_main(argc, argv);
   Options options;
   if (!parse_options(argc, argv, options)) return usage(stderr);
+  if (options.mode == "swap") return run_swaps({.swaps = options.smoke ? 1 : options.rounds, .json = options.json});
   return run_modes(options);
 }
 
