@@ -131,6 +131,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Bytes of the server that were handed to the client, and all it has sent.
   [[nodiscard]] std::uint64_t read_total() const { return read_total_; }
   [[nodiscard]] std::uint64_t sent_total() const { return sent_total_; }
+  // Bytes of the server that the client has not taken yet.
+  [[nodiscard]] std::size_t waiting_bytes() const { return to_client_.bytes.size() - to_client_.begin; }
   World& world() { return world_; }
   // After `frozen`, `stuck` or `chunk` were lifted: what could not move moves.
   void thaw();
