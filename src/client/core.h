@@ -99,9 +99,10 @@ class ClientCore final : public Driven,
     std::uint32_t listeners = 0;
     Grant grants[kConnections] = {Grant::none, Grant::none};
     mqtt::ReasonCode refused_with = mqtt::ReasonCode::success;
-    std::uint8_t refusals = 0;  // in a row with the same reason, on new connections
-    bool lost = false;          // refused three times while it was live elsewhere: no longer asked for
-    bool established = false;   // somebody has been told that it is granted
+    std::uint8_t refusals = 0;      // in a row with the same reason, on new connections
+    bool slug_environment = false;  // nobody named an environment: the credentials' slug of its creation stands in it
+    bool lost = false;              // refused three times while it was live elsewhere: no longer asked for
+    bool established = false;       // somebody has been told that it is granted
     Instant retry_at = Instant::never();
   };
 
@@ -201,6 +202,9 @@ class ClientCore final : public Driven,
   [[nodiscard]] Result<std::uint32_t> filter_of(const SubscribeFilter& filter) noexcept;
   [[nodiscard]] std::uint32_t find_filter(std::string_view topic_filter) const noexcept;
   void remove_listener(std::uint32_t listener) noexcept;
+  void remove_listeners_of(std::uint32_t filter, std::string_view trace_id) noexcept;
+  [[nodiscard]] bool names_no_environment(const SubscribeFilter& filter) const noexcept;
+  [[nodiscard]] std::string_view behind_environment(std::string_view topic_filter) const noexcept;
   void drop_listeners_of(std::uint32_t filter, const Error& told) noexcept;
   [[nodiscard]] Status await_unsubscribed(std::uint32_t filter, Completion done) noexcept;
   void want_reconcile() noexcept;

@@ -68,6 +68,7 @@ Result<std::uint32_t> ClientCore::filter_of(const SubscribeFilter& filter) noexc
   const std::uint32_t added = filters_.add();
   if (added == kNoSlot) return Error(Errc::no_memory, "no memory for a subscription");
   static_cast<void>(filters_[added].topic_filter.assign(topic_filter));
+  filters_[added].slug_environment = names_no_environment(filter);
   return added;
 }
 
@@ -145,15 +146,36 @@ Status ClientCore::unsubscribe(std::uint64_t session, const SubscribeFilter& fil
                                                            .event_type = filter.event_type,
                                                            .agent_id = filter.agent_id});
   if (!size.ok()) return size.error();
-  const std::uint32_t found = find_filter({text, *size});
-  if (found != kNoSlot) {
-    for (std::uint32_t at = listeners_.next(0); at != kNoSlot; at = listeners_.next(at + 1)) {
-      const Listener& listener = listeners_[at];
-      const bool same_trace = filter.trace_id.empty() || listener.trace_id.view() == filter.trace_id;
-      if (listener.filter == found && !listener.removed && same_trace) remove_listener(at);
-    }
+  const std::string_view topic_filter(text, *size);
+  std::uint32_t found = find_filter(topic_filter);
+  if (found != kNoSlot) remove_listeners_of(found, filter.trace_id);
+  // C-10: the slug may have changed since; a filter without an environment means the one it was created with.
+  for (std::uint32_t at = filters_.next(0); names_no_environment(filter) && at != kNoSlot; at = filters_.next(at + 1)) {
+    const Filter& other = filters_[at];
+    const std::string_view rest = behind_environment(other.topic_filter.view());
+    if (at == found || !other.slug_environment || rest != behind_environment(topic_filter)) continue;
+    remove_listeners_of(at, filter.trace_id);
+    if (found == kNoSlot) found = at;
   }
   return await_unsubscribed(found, std::move(done));
+}
+
+void ClientCore::remove_listeners_of(std::uint32_t filter, std::string_view trace_id) noexcept {
+  for (std::uint32_t at = listeners_.next(0); at != kNoSlot; at = listeners_.next(at + 1)) {
+    const Listener& listener = listeners_[at];
+    const bool same_trace = trace_id.empty() || listener.trace_id.view() == trace_id;
+    if (listener.filter == filter && !listener.removed && same_trace) remove_listener(at);
+  }
+}
+
+bool ClientCore::names_no_environment(const SubscribeFilter& filter) const noexcept {
+  return filter.environment.empty() && options_.environment.empty() && config_.options.environment.empty();
+}
+
+// "/app/channel/type/agent" of a topic filter: what stands behind prefix and environment.
+std::string_view ClientCore::behind_environment(std::string_view topic_filter) const noexcept {
+  const std::size_t slash = topic_filter.find('/', prefix_.view().size() + 1);
+  return slash == std::string_view::npos ? std::string_view() : topic_filter.substr(slash);
 }
 
 // The completion of an unsubscribe runs in a turn, once the broker has nothing of the filter any more.
