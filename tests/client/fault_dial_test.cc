@@ -100,7 +100,7 @@ TEST(FaultDial, TenThousandFailedDialsLeaveNothingBehind) {  // R-16
   Live scene(hours(20));
   scene.lose();
   break_broker(scene, {.fate = DialPlan::Fate::refuse});
-  ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() > 2'000; }, hours(24 * 30)));
+  ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() > 10'000; }, hours(24 * 30)));
   EXPECT_LE(scene.host.open_connections(), 1U);
   heal(scene);
   EXPECT_TRUE(scene.live_again());
@@ -157,6 +157,32 @@ TEST(FaultDial, AWrongUpgradeAnswerFailsTheAttempt) {  // R-18, W-H03 to W-H08, 
     EXPECT_FALSE(scene.connect()) << row.name;
     EXPECT_EQ(scene.connect_error.code(), row.error) << row.name << ": " << scene.connect_error.what();
     EXPECT_TRUE(scene.broker.connects.empty()) << row.name << ": CONNECT was sent all the same";
+  }
+}
+
+TEST(FaultDial, ARefusedUpgradeDuringARefreshIsBackedOffFrom) {  // R-18, W-H01
+  for (const int status : {404, 426, 429, 500, 503}) {
+    Live scene(seconds(200));
+    scene.broker.upgrade_status = [&] { return status; };
+    ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() == 3; }, minutes(10))) << status;
+    for (std::size_t at = 0; at < 3; ++at) {
+      EXPECT_EQ(scene.errors[at].error.code(), Errc::ws_handshake) << status;
+      EXPECT_EQ(scene.errors[at].error.number(), static_cast<std::uint32_t>(status));
+      EXPECT_EQ(scene.errors[at].attempt, at + 1);
+    }
+    EXPECT_EQ(scene.errors[2].next_delay.seconds(), 30);
+    EXPECT_EQ(scene.rt.state(), ConnectionState::live);
+    EXPECT_EQ(scene.host.open_connections(), 1U);
+    scene.broker.upgrade_status = [] { return 101; };
+    EXPECT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1; }, minutes(2))) << status;
+  }
+  for (const HeadRow& row : kHeads) {
+    Live scene(seconds(200));
+    scene.broker.upgrade_head = row.make;
+    ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() == 2; }, minutes(10))) << row.name;
+    EXPECT_EQ(scene.errors[1].error.code(), row.error) << row.name;
+    EXPECT_EQ(scene.errors[1].next_delay.seconds(), 15) << row.name;
+    EXPECT_EQ(scene.broker.live().size(), 1U) << row.name;
   }
 }
 
@@ -289,6 +315,26 @@ TEST(FaultSubscribe, AFilterRefusedOnTheNewConnectionHoldsUpTheSwapThreeTimes) {
   const std::size_t errors = scene.errors.size();
   ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 3; }, minutes(20)));
   EXPECT_EQ(scene.errors.size(), errors) << "it holds up no later swap";
+}
+
+TEST(FaultSubscribe, SeveralRefusedFiltersHoldUpTheSwapNoLongerThanOne) {
+  Live scene(seconds(200));
+  for (int n = 0; n < 20; ++n) {
+    const std::string channel = "c" + std::to_string(n);
+    ASSERT_TRUE(scene.subscribe({.channel_id = channel}, [](const Event&) {}).ok());
+  }
+  // One in each of the three packets, and two in the last.
+  scene.broker.suback_reason = [](const std::string& filter) {
+    for (const char* bad : {"/c1/", "/c9/", "/c17/", "/c18/"}) {
+      if (filter.find(bad) != std::string::npos) return 0x87;
+    }
+    return 1;
+  };
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1; }, minutes(10)));
+  std::size_t lost = 0;
+  for (const ErrorReport& report : scene.errors) lost += report.attempt == 3 && report.next_delay == Duration::zero();
+  EXPECT_EQ(lost, 4U) << "each reported lost once";
+  EXPECT_EQ(scene.errors.size(), 6U) << "two attempts held up, and the four";
 }
 
 TEST(FaultSubscribe, ASubackThatNeverComesOnTheNewConnectionKeepsTheOldOne) {

@@ -405,6 +405,106 @@ TEST(RefreshReconnect, ATakenOverSessionIsNoRace) {  // R-32, I-23
   }
 }
 
+TEST(RefreshReconnect, AConflictInTheMiddleOfARefreshGivesWay) {  // R-32, I-23
+  for (const Phase phase : {Phase::live_fetch, Phase::live_dial, Phase::live_restore}) {
+    Walk same;
+    same.refreshing();
+    if (phase != Phase::live_fetch) same.fetched(hours(1), true);
+    if (phase == Phase::live_restore) same.feed(InputKind::dialed);
+    ASSERT_EQ(same.state.phase, phase);
+    same.feed(Input{.kind = InputKind::serving_lost, .failure = Failure::session_conflict});
+    EXPECT_EQ(same.state.phase, Phase::reconnect_wait) << name_of(phase);
+    EXPECT_TRUE(same.did(kDropCandidate | kReportConflict | kReportLost));
+    EXPECT_GE(same.state.deadline - same.now, seconds(5));
+  }
+  // With another client id the candidate fights nobody.
+  Walk other = walk_to(Phase::live_dial);
+  other.feed(Input{.kind = InputKind::serving_lost, .failure = Failure::session_conflict});
+  EXPECT_EQ(other.state.phase, Phase::dial);
+}
+
+TEST(RefreshReconnect, ConflictsAreCountedOverFiveMinutesThatSlide) {
+  Walk walk;
+  walk.live(hours(20));
+  const auto conflict = [&] {
+    walk.feed(Input{.kind = InputKind::serving_lost, .failure = Failure::session_conflict});
+    const Duration wait = walk.state.deadline - walk.now;
+    walk.wait_for_deadline().feed(InputKind::dialed).feed(InputKind::restored);
+    return wait.seconds();
+  };
+  EXPECT_EQ(conflict(), 5);
+  walk.wait(seconds(200));
+  EXPECT_EQ(conflict(), 5);
+  walk.wait(seconds(60));
+  EXPECT_EQ(conflict(), 60) << "the third within five minutes";
+  walk.wait(seconds(150));
+  EXPECT_EQ(conflict(), 60) << "the first is out, three are in: the window slides";
+  walk.wait(minutes(6));
+  EXPECT_EQ(conflict(), 5);
+}
+
+TEST(RefreshReconnect, ThreeRefusedCredentialsInARowSlowDown) {
+  Walk walk;
+  walk.live().wait(seconds(31)).feed(InputKind::serving_lost);
+  for (int refused = 1; refused <= 4; ++refused) {
+    walk.wait_for_deadline();
+    while (walk.state.phase == Phase::reconnect_wait) walk.wait_for_deadline();
+    if (walk.state.phase == Phase::fetch) walk.fetched();
+    ASSERT_EQ(walk.state.phase, Phase::dial);
+    walk.feed(Input{.kind = InputKind::dial_failed, .failure = Failure::credentials_refused});
+    if (refused < 3) {
+      EXPECT_LE((walk.state.deadline - walk.now).seconds(), 5) << refused;
+    } else {
+      EXPECT_EQ((walk.state.deadline - walk.now).seconds(), 60) << refused;
+    }
+  }
+  walk.wait_for_deadline().fetched().feed(InputKind::dialed);
+  EXPECT_EQ(walk.state.refused_credentials, 0) << "one that is taken ends the row";
+}
+
+TEST(RefreshLadder, DoesNotRestartOverAConnectionThatDiedInItsOverlap) {  // I-17
+  Walk walk;
+  walk.refreshing().feed(InputKind::fetch_failed).wait_for_deadline().feed(InputKind::fetch_failed);
+  walk.wait_for_deadline().fetched().feed(InputKind::dialed).feed(InputKind::restored);
+  ASSERT_EQ(walk.state.phase, Phase::overlap);
+  walk.wait(seconds(1)).feed(InputKind::serving_lost);
+  EXPECT_EQ((walk.state.deadline - walk.now).seconds(), 30) << "the third step";
+  walk.wait_for_deadline().feed(InputKind::fetch_failed);
+  EXPECT_EQ((walk.state.deadline - walk.now).seconds(), 60) << "30 s later it is the fourth: nothing was kept for 30 s";
+}
+
+TEST(RefreshSwap, CredentialsThatDieWithTheOldConnectionAreNotTheCandidates) {
+  for (const Failure failure : {Failure::credentials_refused, Failure::moved, Failure::maximum_connect_time}) {
+    Walk walk = walk_to(Phase::live_dial);
+    walk.feed(Input{.kind = InputKind::serving_lost, .failure = failure});
+    EXPECT_TRUE(walk.state.has_credentials) << "those at hand are fresh";
+    Walk alone;
+    alone.live().feed(Input{.kind = InputKind::serving_lost, .failure = failure});
+    EXPECT_FALSE(alone.state.has_credentials);
+  }
+}
+
+TEST(RefreshSwap, TheOldConnectionServesAgainUntilItsDisconnect) {
+  Walk walk = walk_to(Phase::drain);
+  walk.feed(InputKind::serving_lost);
+  EXPECT_EQ(walk.state.phase, Phase::live);
+  EXPECT_TRUE(walk.did(kPromoteRetiring));
+  Walk late = walk_to(Phase::drain);
+  late.feed(InputKind::drained).feed(InputKind::serving_lost);
+  EXPECT_EQ(late.state.phase, Phase::reconnect_wait);
+  EXPECT_FALSE(late.did(kPromoteRetiring)) << "it had its DISCONNECT";
+}
+
+TEST(RefreshEnd, ClosingWithoutAnyConnectionIsOverAtOnce) {  // CONTRACT 3
+  Walk walk = walk_to(Phase::closing);
+  walk.feed(InputKind::serving_lost);
+  EXPECT_EQ(walk.state.phase, Phase::closed);
+  EXPECT_TRUE(walk.did(kFinish));
+  Walk draining = walk_to(Phase::overlap);
+  draining.feed(InputKind::disconnect).feed(InputKind::serving_lost);
+  EXPECT_EQ(draining.state.phase, Phase::closing) << "the retiring one may still be acknowledged";
+}
+
 TEST(RefreshReconnect, TheServersDailyCutIsFollowedAtOnceWithFreshCredentials) {  // R-29, 0xA0
   Walk walk;
   walk.live(hours(24)).wait(hours(23));

@@ -131,7 +131,7 @@ int in_child(const std::function<bool()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST_P(ReactorThreads, AreClosedInTheChildOfAForkAndDisturbTheParentInNothing) {
+TEST_P(ReactorThreads, AreClosedInTheChildOfAForkAndDisturbTheParentInNothing) {
   Pair pair;
   Watching watching;
   Watching other;
@@ -212,7 +212,7 @@ class SignalStorm {
   struct sigaction before_ = {};
 };
 
-TEST_P(ReactorThreads, HoldOutInAStormOfSignals) {
+TEST_P(ReactorThreads, HoldOutInAStormOfSignals) {
   constexpr int kRounds = 200;
   Pair pair;
   Watching watching;
