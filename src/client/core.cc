@@ -240,11 +240,7 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
                  .retry_jitter = options_.retry_jitter};
     fetch_.set_retry_jitter(options_.retry_jitter);
     publishes_.set_limits(options_.publish_queue_count, options_.publish_queue_bytes);
-    if (options_.latency_histograms && latency_ == nullptr) {
-      void* memory = allocate(sizeof(LatencyStats));
-      if (memory == nullptr) return Error(Errc::no_memory, "no memory for the histograms");
-      latency_ = ::new (memory) LatencyStats;
-    }
+    if (Status counting = start_histograms(); !counting.ok()) return counting;
     machine_ = refresh::State{};
     stats_ = Stats{};
     told_state_ = ConnectionState::idle;
@@ -259,6 +255,16 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
 }
 
 // The first `count` of those who wait: a callback that connects again waits for its own answer.
+// Those of this session alone; none where they are not wanted.
+Status ClientCore::start_histograms() noexcept {
+  if (latency_ != nullptr) deallocate(std::exchange(latency_, nullptr), sizeof(LatencyStats));
+  if (!options_.latency_histograms) return {};
+  void* memory = allocate(sizeof(LatencyStats));
+  if (memory == nullptr) return Error(Errc::no_memory, "no memory for the histograms");
+  latency_ = ::new (memory) LatencyStats;
+  return {};
+}
+
 void ClientCore::complete_connect(const Error& error, std::size_t count) noexcept {
   for (; count != 0 && !abandoned_; --count) {
     Callback<void(const Result<Realtime>&)> done = std::move(connect_waiters_[0]);

@@ -167,6 +167,7 @@ class ClientCore final : public Driven,
   void check_drained() noexcept;
   void finish() noexcept;
   void finish_if_quiet() noexcept;
+  [[nodiscard]] Status start_histograms() noexcept;
   void complete_connect(const Error& error, std::size_t count) noexcept;
   void note_state(const Error& reason) noexcept;
   void report(const Error& error, std::string_view subject, std::uint32_t attempt, Duration next_delay) noexcept;

@@ -329,11 +329,7 @@ void ClientCore::take_back(std::uint8_t connection) noexcept {
 // --- Completions
 
 void ClientCore::complete(std::uint32_t token, const Result<Published>& outcome) noexcept {
-  if (outcome.ok()) {
-    ++stats_.acknowledged;
-  } else {
-    ++stats_.publish_failures;
-  }
+  if (!outcome.ok()) ++stats_.publish_failures;
   PublishCompletion done = std::move(publishes_[token].done);
   publishes_.release(token);
   if (done) call(done, outcome);
@@ -350,6 +346,7 @@ void ClientCore::on_link_published(Link& link, std::uint32_t token, mqtt::Reason
         token,
         Error(Errc::publish_refused, "the broker refused the publish").with_number(static_cast<std::uint8_t>(reason)));
   } else {
+    ++stats_.acknowledged;
     complete(token, Published{.reason_code = reason});
   }
   if (abandoned_) return;
