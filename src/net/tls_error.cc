@@ -58,8 +58,12 @@ constexpr Sentence kProtocolSentences[] = {
     {SSL_R_WRONG_CURVE, "the server chose a group that was not offered"},
     {SSL_R_WRONG_SIGNATURE_TYPE, "the server signed in a way that was not offered"},
     {SSL_R_NO_RENEGOTIATION, "the server asked for renegotiation"},
-    {SSL_R_BAD_EXTENSION, "the server sent an extension that was not asked for"},
+    {SSL_R_UNSUPPORTED_COMPRESSION_ALGORITHM, "the server chose compression, which was not offered"},
+    {343, "the server chose compression, which was not offered"},
+    {SSL_R_BAD_EXTENSION, "the server sent an extension that cannot be right"},
     {SSL_R_UNSOLICITED_EXTENSION, "the server sent an extension that was not asked for"},
+    {SSL_R_INAPPROPRIATE_FALLBACK, "somebody between us and the server lowered the TLS version"},
+    {SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, "the server cannot renegotiate safely (RFC 5746)"},
     {SSL_R_EXCESSIVE_MESSAGE_SIZE, "a message of the handshake is too large"},
     {SSL_R_PACKET_LENGTH_TOO_LONG, "a TLS record is too large"},
     {SSL_R_ENCRYPTED_LENGTH_TOO_LONG, "a TLS record is too large"},
@@ -144,7 +148,9 @@ Error take_tls_error(const SSL* ssl) noexcept {
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     return Error(Errc::tls_truncated, "the stream ended without TLS close_notify");
   }
-  const char* what = sentence_of(kProtocolSentences, reason, "the server broke the TLS protocol");
+  const char* otherwise =
+      reason >= SSL_AD_REASON_OFFSET ? "the server ended TLS with an alert" : "the server broke the TLS protocol";
+  const char* what = sentence_of(kProtocolSentences, reason, otherwise);
   return Error(Errc::tls_protocol, what).with_number(static_cast<std::uint32_t>(reason));
 }
 

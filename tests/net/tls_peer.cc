@@ -18,6 +18,14 @@ void demand(bool fine) {
   if (!fine) std::abort();
 }
 
+int give_staple(SSL* ssl, void* staple) {
+  const auto& bytes = *static_cast<const std::vector<unsigned char>*>(staple);
+  // OpenSSL frees what it is given.
+  auto* copy = static_cast<unsigned char*>(OPENSSL_memdup(bytes.data(), bytes.size()));
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(bytes.size()));
+  return SSL_TLSEXT_ERR_OK;
+}
+
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char*, unsigned, void* wanted) {
   const auto* name = static_cast<const char*>(wanted);
   *out = reinterpret_cast<const unsigned char*>(name);
@@ -47,6 +55,13 @@ ContextPtr make_server_context(const ServerSpec& spec) {
   static constexpr unsigned char kSessionContext[] = "test";
   demand(SSL_CTX_set_session_id_context(context, kSessionContext, sizeof kSessionContext) == 1);
   if (spec.alpn != nullptr) SSL_CTX_set_alpn_select_cb(context, choose_alpn, const_cast<char*>(spec.alpn));
+  if (!spec.staple.empty()) {
+    // The context lives longer than the spec: kept for the rest of the program.
+    static std::vector<std::unique_ptr<std::vector<unsigned char>>> kept;
+    kept.push_back(std::make_unique<std::vector<unsigned char>>(spec.staple));
+    SSL_CTX_set_tlsext_status_cb(context, give_staple);
+    SSL_CTX_set_tlsext_status_arg(context, kept.back().get());
+  }
   if (spec.client_ca != nullptr) {
     demand(SSL_CTX_load_verify_locations(context, spec.client_ca, nullptr) == 1);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
