@@ -5,6 +5,7 @@
 
 #include <axonpush/net/socket.h>
 
+#include "net/tls_facts.h"
 #include "net/tls_sessions.h"
 #include "net/tls_verify.h"
 
@@ -41,6 +42,7 @@ class TlsStream {
   // The kernel says the socket is readable. Without it a recv after a short read answers would_block by itself.
   void readable() noexcept { drained_ = starved_ = false; }
   [[nodiscard]] bool resumed() const noexcept;
+  void facts(TlsFacts& into) const noexcept { read_facts(ssl_, into); }
 
  private:
   friend BIO_METHOD* make_stream_bio_method() noexcept;

@@ -57,7 +57,7 @@ void FilterFlags::declare(Flags& flags) {
                            .environment = "AXONPUSH_ENVIRONMENT"});
   flags.text(event_type, {.name = "event-type", .value = "TYPE", .help = "one type of event"});
   flags.text(agent, {.name = "agent", .value = "ID", .help = "one agent"});
-  flags.text(trace, {.name = "trace", .value = "ID", .help = "events of one trace"});
+  flags.text(trace, {.name = "trace-id", .value = "ID", .help = "events of one trace"});
 }
 
 SubscribeFilter FilterFlags::filter() const {

@@ -22,5 +22,6 @@ int demo(Arguments arguments);
 int serve(Arguments arguments);
 int listen(Arguments arguments);
 int publish(Arguments arguments);
+int doctor(Arguments arguments);
 
 }  // namespace axonpush::tool

@@ -6,6 +6,7 @@
 #include "tool/client_flags.h"
 #include "tool/json_lines.h"
 #include "tool/signals.h"
+#include "tool/trace_dump.h"
 
 namespace axonpush::tool {
 
@@ -70,6 +71,7 @@ int listen(Arguments arguments) {
   Duration timeout = Duration::zero();
   bool verbose = false;
   bool stats = false;
+  TraceDump trace;
   Flags flags("listen", "prints each event's body on a line of its own, as received");
   client_flags.declare(flags);
   filter_flags.declare(flags);
@@ -77,15 +79,23 @@ int listen(Arguments arguments) {
   flags.seconds(timeout, {.name = "timeout", .value = "SECONDS", .help = "stop after so long (0: never)"});
   flags.toggle(verbose, {.name = "verbose", .help = "wrap each event as {\"topic\",\"qos\",\"event\"}"});
   flags.toggle(stats, {.name = "stats", .help = "print the counters at the end, on stderr"});
+  flags.toggle(
+      trace.wanted,
+      {.name = "trace", .help = "the last protocol events as JSON lines on stderr, at each error and at the end"});
   flags.note("Exit codes: 0 done or interrupted; 1 failed, or --timeout came before --count events; 2 wrong usage.");
   if (const auto exit_code = flags.parse(arguments)) return *exit_code;
 
   catch_interrupts();
   Printer printer(verbose, count);
-  AxonPush client(client_flags.options());
+  ClientOptions client_options = client_flags.options();
+  client_options.trace = trace.sink();
+  AxonPush client(std::move(client_options));
   if (client.error()) return fail("listen", client.error());
   RealtimeOptions options;
-  options.on_error = [](const ErrorReport& report) { fail("listen", report.error, report.subject); };
+  options.on_error = [&trace](const ErrorReport& report) {
+    fail("listen", report.error, report.subject);
+    trace.tell();
+  };
   Result<RealtimeClient> session = client.connect_realtime(std::move(options));
   if (!session.ok()) return fail("listen", session.error());
   const Result<Subscription> subscription =

@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
     {"demo", "everything in one process: service, subscriber, publisher, a credential swap", axonpush::tool::demo},
     {"listen", "print each event on a line of its own", axonpush::tool::listen},
     {"publish", "publish a message, or a line each from stdin", axonpush::tool::publish},
+    {"doctor", "every step into the service by itself, timed, with the reason where one fails", axonpush::tool::doctor},
     {"topic", "topic publish | subscribe: the topic for the given members", axonpush::tool::topic},
     {"decode", "decode mqtt | ws | http | json: judge and print what was on the wire", axonpush::tool::decode},
     {"serve", "an AxonPush on 127.0.0.1 until interrupted, for demos and tests", axonpush::tool::serve},

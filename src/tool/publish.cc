@@ -25,7 +25,7 @@ struct PublishFlags {
                {.name = "env", .value = "SLUG", .help = "the environment", .environment = "AXONPUSH_ENVIRONMENT"});
     flags.text(event_type, {.name = "event-type", .value = "TYPE", .help = "the type of event"});
     flags.text(agent, {.name = "agent", .value = "ID", .help = "the agent"});
-    flags.text(trace, {.name = "trace", .value = "ID", .help = "the trace"});
+    flags.text(trace, {.name = "trace-id", .value = "ID", .help = "the trace"});
     flags.text(qos,
                {.name = "qos", .value = "0|1", .help = "0: handed to the transport; 1: acknowledged by the broker"});
   }
