@@ -21,7 +21,7 @@ constexpr Decoder kDecoders[] = {
 
 constexpr char kUsage[] =
     "usage: axonpush decode mqtt|ws|http|json [--jsonl] [INPUT ...]\n"
-    "  Judges each input and prints it readably. Inputs are arguments, or lines of stdin when there are none.\n"
+    "  Judges each input and prints it readably. Inputs are arguments, or stdin when there are none.\n"
     "  --jsonl reads one JSON object a line and prints one a line. axonpush decode KIND --help tells the form.\n";
 
 }  // namespace

@@ -12,11 +12,14 @@ namespace axonpush::tool {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: axonpush decode json [--jsonl] [TEXT ...]\n"
-    "  Judges each document (RFC 8259, strict) and prints its members or elements. Inputs are arguments, or lines of\n"
-    "  stdin when there are none.\n"
+    "usage: axonpush decode json [--lines | --jsonl] [TEXT ...]\n"
+    "  Judges each document (RFC 8259, strict) and prints its members or elements. Inputs are arguments; when there "
+    "are\n"
+    "  none all of stdin is one document, or with --lines each of its lines.\n"
     "  --jsonl reads {\"id\",\"raw\" (a character a byte), \"text\" or \"hex\"} lines and prints\n"
-    "  {\"id\",\"verdict\":\"accept\"|\"reject\",\"kind\",\"offset\",\"error\",\"clause\",\"members\":[[\"key\",\"raw "
+    "  "
+    "{\"id\",\"verdict\":\"accept\"|\"reject\",\"kind\",\"offset\",\"error\",\"code\",\"clause\",\"members\":[[\"key\","
+    "\"raw "
     "value\"],...]} lines.\n"
     "  Exit codes: 0 everything was accepted; 1 something was not; 2 wrong usage.\n";
 
@@ -26,6 +29,12 @@ const char* name_of(json::Kind kind) {
 }
 
 bool has_parts(const json::Value& value) { return value.kind == json::Kind::object || value.kind == json::Kind::array; }
+
+std::string undone(std::string_view escaped) {
+  std::vector<std::uint8_t> scratch(escaped.size());
+  std::string_view text;
+  return json::unescape(escaped, scratch, text) ? std::string(text) : std::string(escaped);
+}
 
 bool show(std::string_view text) {
   json::Value root;
@@ -60,7 +69,7 @@ void answer_line(std::string_view text, JsonOut& out) {
   out.key("members").begin_array();
   json::Cursor cursor(root);
   for (json::Member member; cursor.next(member);) {
-    out.begin_array().string(member.key).string(member.value.raw).end_array();
+    out.begin_array().string(undone(member.key)).string(member.value.raw).end_array();
   }
   out.end_array();
 }
@@ -89,10 +98,37 @@ bool judge_line(const std::string& line, JsonOut& out) {
   return fine;
 }
 
+enum class Form : std::uint8_t {
+  whole,
+  lines,
+  jsonl
+};
+
+bool judge_stdin(Form form) {
+  bool fine = true;
+  std::string line;
+  if (form == Form::whole) {
+    char block[4096];
+    for (std::size_t got = 0; (got = std::fread(block, 1, sizeof block, stdin)) > 0;) line.append(block, got);
+    return show(line);
+  }
+  while (read_line(stdin, line)) {
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    if (form == Form::lines) {
+      fine = show(line) && fine;
+      continue;
+    }
+    JsonOut out;
+    fine = judge_line(line, out) && fine;
+    std::printf("%s\n", out.text().c_str());
+  }
+  return fine;
+}
+
 }  // namespace
 
 int decode_json(Arguments arguments) {
-  bool lines = false;
+  Form form = Form::whole;
   while (!arguments.empty() && arguments[0].starts_with("--")) {
     const std::string_view option = arguments[0];
     arguments = arguments.subspan(1);
@@ -100,26 +136,17 @@ int decode_json(Arguments arguments) {
       std::fputs(kUsage, stdout);
       return 0;
     }
-    if (option != "--jsonl") {
+    if (option != "--jsonl" && option != "--lines") {
       std::fputs(kUsage, stderr);
       return 2;
     }
-    lines = true;
+    form = option == "--jsonl" ? Form::jsonl : Form::lines;
   }
   bool fine = true;
-  if (!lines && !arguments.empty()) {
+  if (form != Form::whole || arguments.empty()) {
+    fine = judge_stdin(form);
+  } else {
     for (const std::string_view text : arguments) fine = show(text) && fine;
-    return fine ? 0 : 1;
-  }
-  for (std::string line; read_line(stdin, line);) {
-    if (!lines) {
-      fine = show(line) && fine;
-      continue;
-    }
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    JsonOut out;
-    fine = judge_line(line, out) && fine;
-    std::printf("%s\n", out.text().c_str());
   }
   return fine ? 0 : 1;
 }
