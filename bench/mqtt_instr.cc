@@ -9,9 +9,9 @@ std::uint8_t pubacks[kInputCount][4];
 std::uint8_t target[kPacketBytesMax];
 std::string_view topics[kInputCount];
 
-template <bool with_properties>
+template <bool with_properties, std::size_t payload_size = 256>
 void prepare_publish() {
-  for (std::uint64_t row = 0; row < kInputCount; ++row) make_publish(inputs[row], row, 256, with_properties);
+  for (std::uint64_t row = 0; row < kInputCount; ++row) make_publish(inputs[row], row, payload_size, with_properties);
 }
 void decode_publish(std::uint64_t count) {
   const mqtt::DecodeOptions options;
@@ -25,6 +25,36 @@ void encode_publish(std::uint64_t count) {
   for (std::uint64_t at = 0; at < count; ++at) {
     keep(mqtt::encode_publish(target, inputs[at % kInputCount].publish));
     keep(&target);
+  }
+}
+
+// The packet in place, as events leave: everything but the payload, which its writer puts there itself.
+void encode_around(std::uint64_t count) {
+  for (std::uint64_t at = 0; at < count; ++at) {
+    const mqtt::Publish& publish = inputs[at % kInputCount].publish;
+    std::uint8_t* const body = target + limits::kMqttFixedHeaderBytes;
+    const std::size_t prologue =
+        mqtt::publish_prologue({body, kPacketBytesMax - limits::kMqttFixedHeaderBytes}, publish.topic, publish.qos,
+                               publish.packet_id, publish.properties.raw());
+    keep(mqtt::fixed_header_backwards(body, mqtt::publish_first_byte(publish.qos, false, false),
+                                      static_cast<std::uint32_t>(prologue + publish.payload.size())));
+    keep(&target);
+  }
+}
+template <bool with_properties>
+void prepare_around() {
+  prepare_publish<with_properties, 65'536>();
+  for (std::uint64_t row = 0; row < kInputCount; ++row) {
+    std::uint8_t* const body = target + limits::kMqttFixedHeaderBytes;
+    const mqtt::Publish& publish = inputs[row].publish;
+    const std::size_t prologue =
+        mqtt::publish_prologue({body, kPacketBytesMax - limits::kMqttFixedHeaderBytes}, publish.topic, publish.qos,
+                               publish.packet_id, publish.properties.raw());
+    const std::size_t header =
+        mqtt::fixed_header_backwards(body, mqtt::publish_first_byte(publish.qos, false, false),
+                                     static_cast<std::uint32_t>(prologue + publish.payload.size()));
+    demand(std::memcmp(body - header, inputs[row].packet, header + prologue) == 0);
+    demand(header + prologue + publish.payload.size() == inputs[row].packet_size);
   }
 }
 
@@ -67,6 +97,10 @@ void prepare_topics() {
 
 const Operation kDecode0{"mqtt_decode_publish_256_p0", prepare_publish<false>, decode_publish};
 const Operation kDecode3{"mqtt_decode_publish_256_p3", prepare_publish<true>, decode_publish};
+const Operation kDecodeLarge0{"mqtt_decode_publish_65536_p0", prepare_publish<false, 65'536>, decode_publish};
+const Operation kDecodeLarge3{"mqtt_decode_publish_65536_p3", prepare_publish<true, 65'536>, decode_publish};
+const Operation kEncodeAround0{"mqtt_encode_around_65536_p0", prepare_around<false>, encode_around};
+const Operation kEncodeAround3{"mqtt_encode_around_65536_p3", prepare_around<true>, encode_around};
 const Operation kEncode0{"mqtt_encode_publish_256_p0", prepare_publish<false>, encode_publish};
 const Operation kEncode3{"mqtt_encode_publish_256_p3", prepare_publish<true>, encode_publish};
 const Operation kPubackEncode{"mqtt_puback_encode", prepare_puback, encode_puback};

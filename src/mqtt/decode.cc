@@ -164,18 +164,21 @@ constexpr PropertyPlace kPublishOfClient = property_place(PacketType::publish, P
   const std::uint8_t* at = begin + 2;
   std::size_t remaining = begin[1];
   if (remaining >= 0x80) {
-    const std::size_t second = begin[2];
-    if (second - 1 >= 0x7F) return decode_any(begin, size, options, packet);  // 0, or a third byte follows
-    remaining = (remaining & 0x7FU) | second << 7;
-    ++at;
+    std::size_t last = *at++;
+    remaining = (remaining & 0x7FU) | (last & 0x7FU) << 7;
+    if (last >= 0x80) {
+      last = *at++;
+      remaining |= last << 14;
+    }
+    if (last - 1 >= 0x7F) return decode_any(begin, size, options, packet);  // 0, or a fourth byte follows
   }
-  const std::uint8_t* const end = at + remaining;
-  const auto packet_size = static_cast<std::size_t>(end - begin);
+  const std::size_t packet_size = static_cast<std::size_t>(at - begin) + remaining;
   // The topic's length, a packet id and a Property Length; a shorter one of QoS 0 goes the long way.
   constexpr std::size_t kFixed = 2 + 2 + 1;
   if (packet_size > size || packet_size > options.packet_bytes_max || remaining < kFixed) {
     return decode_any(begin, size, options, packet);
   }
+  const std::uint8_t* const end = at + remaining;
   const std::size_t topic_size = load_be16(at);
   if (remaining < topic_size + kFixed || (first & 0x06U) == 0x06U || (first & 0x0EU) == 0x08U ||
       !plain_text<TextKind::topic>(at + 2, topic_size)) {

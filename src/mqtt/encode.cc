@@ -8,7 +8,9 @@ namespace axonpush::inline v0::mqtt {
 
 namespace {
 
-constexpr std::size_t kTooLong = std::size_t{1} << 40;  // added to a sum it makes every packet too large
+// Sums have 64 bits whatever the machine's size_t has, so that no packet of the caller's making can overflow one.
+using Sum = std::uint64_t;
+constexpr Sum kTooLong = Sum{1} << 40;  // added to a sum it makes every packet too large
 
 constexpr std::uint8_t first_byte(PacketType type) noexcept {
   const bool marked = type == PacketType::pubrel || type == PacketType::subscribe || type == PacketType::unsubscribe;
@@ -16,17 +18,18 @@ constexpr std::uint8_t first_byte(PacketType type) noexcept {
 }
 
 // MQTT 5 1.5.4, 1.5.6: two bytes of length, so 65,535 bytes at most; a longer one must never be cut to 16 bits.
-constexpr std::size_t prefixed_size(std::size_t size) noexcept { return size > 0xFFFF ? kTooLong : 2 + size; }
-std::size_t prefixed_size(std::string_view text) noexcept { return prefixed_size(text.size()); }
-std::size_t prefixed_size(Bytes bytes) noexcept { return prefixed_size(bytes.size()); }
-constexpr std::size_t properties_size(Bytes raw) noexcept {
-  return raw.size() > limits::kMqttRemainingLength ? kTooLong : variable_byte_size(raw.size()) + raw.size();
+constexpr Sum prefixed_size(std::size_t size) noexcept { return size > 0xFFFF ? kTooLong : Sum{2} + size; }
+Sum prefixed_size(std::string_view text) noexcept { return prefixed_size(text.size()); }
+Sum prefixed_size(Bytes bytes) noexcept { return prefixed_size(bytes.size()); }
+constexpr Sum properties_size(Bytes raw) noexcept {
+  return raw.size() > limits::kMqttRemainingLength ? kTooLong : Sum{variable_byte_size(raw.size())} + raw.size();
 }
 
 // The whole packet's size, or 0 when there is no such packet.
-constexpr std::size_t packet_size(std::size_t remaining_length) noexcept {
+constexpr std::size_t packet_size(Sum remaining_length) noexcept {
   if (remaining_length > limits::kMqttRemainingLength) return 0;
-  return 1 + variable_byte_size(remaining_length) + remaining_length;
+  const auto size = static_cast<std::size_t>(remaining_length);
+  return 1 + variable_byte_size(size) + size;
 }
 
 // Writes forwards; the room was checked when it was made.
@@ -74,20 +77,20 @@ struct Start {
   std::size_t size;
   Writer writer;
 };
-Start start(MutableBytes into, std::uint8_t first, std::size_t remaining_length) noexcept {
+Start start(MutableBytes into, std::uint8_t first, Sum remaining_length) noexcept {
   Start started{packet_size(remaining_length), Writer(into.data())};
   if (started.size > into.size()) started.size = 0;
   if (started.size == 0) return started;
   started.writer.byte(first);
-  started.writer.variable(remaining_length);
+  started.writer.variable(static_cast<std::size_t>(remaining_length));
   return started;
 }
 
-std::size_t remaining_of(const Connect& connect) noexcept {
+Sum remaining_of(const Connect& connect) noexcept {
   constexpr std::size_t kProtocolName = 2 + 4;
   constexpr std::size_t kVersionFlagsKeepAlive = 1 + 1 + 2;
-  std::size_t size = kProtocolName + kVersionFlagsKeepAlive + properties_size(connect.properties.raw()) +
-                     prefixed_size(connect.client_id);
+  Sum size = kProtocolName + kVersionFlagsKeepAlive + properties_size(connect.properties.raw()) +
+             prefixed_size(connect.client_id);
   if (connect.has_will) {
     size += properties_size(connect.will_properties.raw()) + prefixed_size(connect.will_topic) +
             prefixed_size(connect.will_payload);
@@ -96,30 +99,30 @@ std::size_t remaining_of(const Connect& connect) noexcept {
   if (connect.has_password) size += prefixed_size(connect.password);
   return size;
 }
-std::size_t remaining_of(const Connack& connack) noexcept { return 2 + properties_size(connack.properties.raw()); }
-std::size_t remaining_of(const Publish& publish) noexcept {
+Sum remaining_of(const Connack& connack) noexcept { return 2 + properties_size(connack.properties.raw()); }
+Sum remaining_of(const Publish& publish) noexcept {
   return prefixed_size(publish.topic) + (publish.qos == Qos::at_most_once ? 0U : 2U) +
          properties_size(publish.properties.raw()) + publish.payload.size();
 }
-std::size_t remaining_of(const Ack& ack) noexcept {
+Sum remaining_of(const Ack& ack) noexcept {
   if (!ack.properties.empty()) return 3 + properties_size(ack.properties.raw());
   // MQTT 5 3.4.2.1, 3.4.2.2.1: what would be success, and no properties, may be left out.
   return ack.reason_code == ReasonCode::success ? 2 : 3;
 }
-std::size_t remaining_of(const ReasonList& reasons) noexcept {
+Sum remaining_of(const ReasonList& reasons) noexcept {
   return 2 + properties_size(reasons.properties.raw()) + reasons.reason_codes.size();
 }
-std::size_t remaining_of(const Notice& notice) noexcept {
+Sum remaining_of(const Notice& notice) noexcept {
   if (!notice.properties.empty()) return 1 + properties_size(notice.properties.raw());
   return notice.reason_code == ReasonCode::success ? 0 : 1;
 }
-std::size_t remaining_of(Bytes properties, std::span<const SubscriptionRequest> requests) noexcept {
-  std::size_t size = 2 + properties_size(properties);
+Sum remaining_of(Bytes properties, std::span<const SubscriptionRequest> requests) noexcept {
+  Sum size = 2 + properties_size(properties);
   for (const SubscriptionRequest& request : requests) size += prefixed_size(request.topic_filter) + 1;
   return size;
 }
-std::size_t remaining_of(Bytes properties, std::span<const std::string_view> topic_filters) noexcept {
-  std::size_t size = 2 + properties_size(properties);
+Sum remaining_of(Bytes properties, std::span<const std::string_view> topic_filters) noexcept {
+  Sum size = 2 + properties_size(properties);
   for (const std::string_view filter : topic_filters) size += prefixed_size(filter);
   return size;
 }
@@ -251,13 +254,13 @@ std::size_t encode_ping(MutableBytes into, PacketType type) noexcept { return st
 
 std::size_t publish_prologue(MutableBytes into, std::string_view topic, Qos qos, std::uint16_t packet_id,
                              Bytes properties) noexcept {
-  const std::size_t size = prefixed_size(topic) + (qos == Qos::at_most_once ? 0U : 2U) + properties_size(properties);
+  const Sum size = prefixed_size(topic) + (qos == Qos::at_most_once ? 0U : 2U) + properties_size(properties);
   if (size > into.size()) return 0;
   Writer writer(into.data());
   writer.prefixed(topic);
   if (qos != Qos::at_most_once) writer.two_bytes(packet_id);
   writer.properties(properties);
-  return size;
+  return static_cast<std::size_t>(size);
 }
 
 std::size_t fixed_header_backwards(std::uint8_t* end, std::uint8_t first_byte,

@@ -132,7 +132,7 @@ std::string random_text(std::mt19937_64& random, std::size_t size_min) {
     if (kind == 2) scalar = 0xE000 + scalar % 0x2000;
     if (kind == 3) scalar = 0x800 + scalar % 0xD000;
     if (kind == 4) scalar = 0x10000 + scalar % 0x100000;
-    const std::size_t run = random() % 20;
+    const std::size_t run = static_cast<std::size_t>(random() % 20);
     for (std::size_t at = 0; at <= run; ++at) text += test::utf8_encode(scalar);
   }
   return text;
@@ -143,15 +143,15 @@ TEST(Utf8, AgreesWithTheReferenceOnRandomTextsAndTheirMutants) {
   SCOPED_TRACE(kSeed);
   std::mt19937_64 random(kSeed);
   for (int round = 0; round < 2'000; ++round) {
-    std::string text = random_text(random, random() % 400);
+    std::string text = random_text(random, static_cast<std::size_t>(random() % 400));
     expect_as_reference(text);
     if (text.empty()) continue;
     for (int mutant = 0; mutant < 4; ++mutant) {
       std::string broken = text;
-      const std::size_t at = random() % broken.size();
+      const auto at = static_cast<std::size_t>(random() % broken.size());
       if (mutant == 0) broken[at] = static_cast<char>(random());
       if (mutant == 1) broken[at] = static_cast<char>(broken[at] ^ 1 << random() % 8);
-      if (mutant == 2) broken.erase(at, 1 + random() % 3);
+      if (mutant == 2) broken.erase(at, 1 + static_cast<std::size_t>(random() % 3));
       if (mutant == 3) broken.resize(at);
       expect_as_reference(broken);
     }
@@ -163,7 +163,7 @@ TEST(Utf8Stream, SaysTheSameForEverySplit) {
   std::mt19937_64 random(kSeed);
   for (int round = 0; round < 60; ++round) {
     std::string text = random_text(random, 90);
-    if (round % 2 == 1) text[random() % text.size()] = static_cast<char>(random());
+    if (round % 2 == 1) text[static_cast<std::size_t>(random() % text.size())] = static_cast<char>(random());
     const std::size_t fed = Utf8Reference::fed(text);
     for (std::size_t split = 0; split <= text.size(); ++split) {
       Utf8Stream stream;

@@ -84,7 +84,7 @@ class Decoder {
     if (at + remaining > packet_max_) throw Fault{0x95};
     if (at + remaining > bytes_.size()) throw Incomplete{};
     at_ = at;
-    end_ = at + remaining;
+    end_ = at + static_cast<std::size_t>(remaining);
     fields_ = &judged.fields;
     body();
     if (at_ != end_) malformed();
@@ -234,7 +234,7 @@ class Decoder {
     const std::uint64_t length = variable();
     if (length > end_ - at_) malformed();
     const std::size_t packet_end = end_;
-    end_ = at_ + length;  // a property may not run past the properties
+    end_ = at_ + static_cast<std::size_t>(length);  // a property may not run past the properties
     Words seen;
     std::map<std::string, unsigned> counts;
     while (at_ != end_) {
