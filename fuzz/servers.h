@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -77,6 +78,7 @@ struct Servers {
   std::string connack_properties;
   unsigned issued = 0;
   unsigned requests = 0;
+  std::function<void(const BrokerEnd&, const std::string& body)> on_publish;
   std::vector<BrokerEnd*> brokers;  // the client's end is open, oldest first
   std::vector<ApiEnd*> apis;
 };
@@ -146,6 +148,12 @@ class BrokerEnd final : public sim::Peer {
             std::string(ws::accept_of(key_).view()) + "\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n");
   }
   void accept_connect() {
+    // [MQTT-3.1.4-3]: whoever has this client id already is sent away.
+    for (BrokerEnd* const other : std::vector<BrokerEnd*>(servers_.brokers)) {
+      if (other == this || other->client_id != client_id || !connected) continue;
+      other->say_packet(0xE0, std::string("\x8E\0", 2));
+      other->cut(sim::Connection::Cut::orderly);
+    }
     say_packet(0x20, std::string(1, servers_.session_present && !clean_start ? '\1' : '\0') + '\0' +
                          static_cast<char>(servers_.connack_properties.size()) + servers_.connack_properties);
   }
@@ -168,6 +176,10 @@ class BrokerEnd final : public sim::Peer {
     say_packet(0x30 | qos << 1, two_bytes(topic.size()) + std::string(topic) + (qos == 0 ? "" : two_bytes(id)) + '\0' +
                                     std::string(body));
   }
+  void cut(sim::Connection::Cut how) {
+    ended = true;
+    connection_->end(how);
+  }
   [[nodiscard]] sim::Connection& link() { return *connection_; }
 
   struct Request {
@@ -178,12 +190,12 @@ class BrokerEnd final : public sim::Peer {
   std::deque<Request> subscribes;       // not answered
   std::deque<std::uint16_t> publishes;  // QoS 1, not answered
   std::set<std::string> filters;        // asked for and not taken back
-  std::vector<std::string> bodies;      // of all publishes, in order
   std::vector<std::uint16_t> acknowledged;
   std::string client_id;
   bool clean_start = false;
   bool connected = false;  // CONNECT came
   bool left = false;       // DISCONNECT came
+  bool ended = false;      // by us
 
  private:
   [[nodiscard]] static std::size_t at(std::string_view text, std::size_t index) {
@@ -328,7 +340,7 @@ class BrokerEnd final : public sim::Peer {
     require(id != 0, "packet id 0");
     const std::size_t properties = variable(body, index);
     require(index + properties <= body.size(), "the properties of PUBLISH");
-    bodies.emplace_back(body.substr(index + properties));
+    if (servers_.on_publish) servers_.on_publish(*this, std::string(body.substr(index + properties)));
     if (qos == 0) return;
     for (const std::uint16_t waiting : publishes) require(waiting != id, "a packet id that is in use");
     publishes.push_back(static_cast<std::uint16_t>(id));

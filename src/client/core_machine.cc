@@ -324,13 +324,17 @@ void ClientCore::activate() noexcept {
   // what was published on the old one is written before the new one's first.
   if (retiring_ != kNoConnection) at(retiring_).link.flush(now);
   trace(TraceKind::active, static_cast<std::uint64_t>(connection.link.id()), 0, Errc::none);
-  if (taken_over_ != kNoConnection && taken_over_ != serving_ && taken_over_ != retiring_) {
-    // The broker ended the old connection already: its copies may still be repeated here for a while.
-    if (swap_dedup_.active()) dedup_until_ = now + limits::kDedupHold;
-    at(taken_over_).session.discard();
-    take_back(taken_over_);
-    at(taken_over_).has_session = false;
-    forget_grants(taken_over_);
+  // The broker ended the old connection already: its copies may still be repeated here for a while.
+  const bool took_over = taken_over_ != kNoConnection && taken_over_ != serving_ && taken_over_ != retiring_;
+  if (took_over && swap_dedup_.active()) dedup_until_ = now + limits::kDedupHold;
+  // A session that was taken over, or one lost with credentials that named another client id: nobody resumes it now,
+  // and what it left is published here.
+  for (std::uint8_t index = 0; index < kConnections; ++index) {
+    if (index == serving_ || index == retiring_ || connections_[index] == nullptr) continue;
+    at(index).session.discard();
+    take_back(index);
+    at(index).has_session = false;
+    forget_grants(index);
   }
   take_back(serving_);
   resend(serving_);

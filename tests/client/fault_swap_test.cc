@@ -496,5 +496,29 @@ TEST(FaultSwap, OrderedSwapHoldsTheNewConnectionForTheOldOnesPubacks) {  // CONT
   EXPECT_NE(scene.broker.stored[2].payload.find("{\"n\":2}"), std::string::npos);
 }
 
+TEST(FaultSwap, WhatALostSessionLeftIsPublishedOnTheNextWhateverItsClientId) {  // R-36, I-01
+  Scenario scene;
+  scene.api.lifetime = seconds(100);
+  ASSERT_TRUE(scene.connect());
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1; }));
+  scene.broker.answer_publish = false;
+  Errc told = Errc::internal;
+  ASSERT_TRUE(scene.rt
+                  .publish({.channel_id = "p", .identifier = "i", .payload = "{}"},
+                           [&](const Result<Published>& outcome) { told = outcome.error().code(); })
+                  .ok());
+  scene.world.run_for(milliseconds(10));
+  // The credentials expire while there is no connection, and the next ones name another client id.
+  scene.world.plan = [](const Endpoint&) { return sim::DialPlan{.fate = sim::DialPlan::Fate::refuse}; };
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  scene.world.run_for(minutes(3));
+  scene.world.plan = [](const Endpoint&) { return sim::DialPlan{}; };
+  scene.broker.answer_publish = true;
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }));
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(told, Errc::none);
+  EXPECT_EQ(scene.broker.stored.size(), 2U);
+}
+
 }  // namespace
 }  // namespace axonpush::test
