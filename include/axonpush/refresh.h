@@ -99,7 +99,9 @@ struct State {
   Instant refresh_at = Instant::never();
   Instant expires_at = Instant::never();  // of the credentials at hand: no connection is opened with them after it
   Instant refresh_started_at = Instant::from_nanoseconds(INT64_MIN / 2);
-  Instant live_since = Instant::never();      // of the connection that serves
+  Instant fetch_not_before = Instant::from_nanoseconds(INT64_MIN / 2);  // the endpoint's Retry-After
+  Instant dial_not_before = Instant::from_nanoseconds(INT64_MIN / 2);   // the broker's, or after 0x8E
+  Instant live_since = Instant::never();                                // of the connection that serves
   Instant retiring_since = Instant::never();  // the same of the one that served before it, while that is still there
   Instant conflicts_at[2] = {Instant::from_nanoseconds(INT64_MIN / 2), Instant::from_nanoseconds(INT64_MIN / 2)};
 };
@@ -108,22 +110,21 @@ struct State {
 enum Action : std::uint32_t {
   kNone = 0,
   kDropCandidate = 1U << 0,    // close it, forget its traces
-  kDropServing = 1U << 1,      // close it without ceremony
-  kStartFetch = 1U << 2,       // with State::generation
-  kStartDial = 1U << 3,        // with State::generation and the credentials at hand
-  kStartRestore = 1U << 4,     // SUBSCRIBE everything wanted on the candidate
-  kActivate = 1U << 5,         // the candidate serves; a serving one becomes the retiring one
-  kPromoteRetiring = 1U << 6,  // the retiring one serves again: the new one died in the overlap
-  kBeginDrain = 1U << 7,       // the retiring one: await its PUBACKs, then DISCONNECT
-  kEndRetiring = 1U << 8,      // DISCONNECT it now, whatever is in flight
-  kConnected = 1U << 9,        // the caller's connect is done, or a reconnect is
-  kConnectFailed = 1U << 10,   // the caller's connect failed: the end
-  kReportFailure = 1U << 11,   // on_error, with attempt number and next delay
-  kReportLost = 1U << 12,      // there is no connection any more
-  kReportConflict = 1U << 13,
-  kBeginClose = 1U << 14,  // drain, DISCONNECT, close on everything
-  kFinish = 1U << 15,      // closed: everything is released
-  kSwapped = 1U << 16,     // a swap is complete
+  kStartFetch = 1U << 1,       // with State::generation
+  kStartDial = 1U << 2,        // with State::generation and the credentials at hand
+  kStartRestore = 1U << 3,     // SUBSCRIBE everything wanted on the candidate
+  kActivate = 1U << 4,         // the candidate serves; a serving one becomes the retiring one
+  kPromoteRetiring = 1U << 5,  // the retiring one serves again: the new one died in the overlap
+  kBeginDrain = 1U << 6,       // the retiring one: await its PUBACKs, then DISCONNECT
+  kEndRetiring = 1U << 7,      // DISCONNECT it now, whatever is in flight
+  kConnected = 1U << 8,        // the caller's connect is done, or a reconnect is
+  kConnectFailed = 1U << 9,    // the caller's connect failed: the end
+  kReportFailure = 1U << 10,   // on_error, with attempt number and next delay
+  kReportLost = 1U << 11,      // there is no connection any more
+  kReportConflict = 1U << 12,
+  kBeginClose = 1U << 13,  // drain, DISCONNECT, close on everything
+  kFinish = 1U << 14,      // closed: everything is released
+  kSwapped = 1U << 15,     // a swap is complete
 };
 
 struct Step {
@@ -195,6 +196,15 @@ constexpr Duration reconnect_wait(std::uint8_t k, std::uint32_t random) noexcept
          phase == Phase::restore;
 }
 
+// When the next fetch may begin: 5 s after the last one's start, and not before what the endpoint asked for.
+[[nodiscard]] constexpr Instant earliest_fetch(const State& state) noexcept {
+  return detail::later_of(state.refresh_started_at + limits::kRefreshFloor, state.fetch_not_before);
+}
+// May the caller begin a refresh now? (And the phase is `live`.)
+[[nodiscard]] constexpr bool refresh_allowed(const State& state, Instant now) noexcept {
+  return now >= earliest_fetch(state) && now >= state.dial_not_before;
+}
+
 // One transition. Every pair of phase and input is defined; a pair that cannot happen leaves the state as it is.
 class Machine {
  public:
@@ -216,9 +226,7 @@ class Machine {
         if (state_.phase == Phase::idle) begin_fetch(Phase::first_fetch);
         return;
       case InputKind::refresh:
-        if (state_.phase == Phase::live && now_ - state_.refresh_started_at >= limits::kRefreshFloor) {
-          begin_fetch(Phase::live_fetch);
-        }
+        if (state_.phase == Phase::live && refresh_allowed(state_, now_)) begin_fetch(Phase::live_fetch);
         return;
       case InputKind::fetched:
         if (fresh()) on_fetched();
@@ -293,6 +301,11 @@ class Machine {
     state_.expires_at = input_.sent_at + input_.life_left;
     state_.refresh_at = detail::refresh_instant(settings_, input_.sent_at, input_.life_left, now_,
                                                 state_.refresh_started_at, input_.random);
+    if (state_.phase == Phase::fetch && now_ < state_.dial_not_before) {
+      ++state_.generation;
+      enter(Phase::reconnect_wait, state_.dial_not_before);
+      return;
+    }
     begin_dial(first ? Phase::first_dial : state_.phase == Phase::live_fetch ? Phase::live_dial : Phase::dial);
   }
 
@@ -335,11 +348,19 @@ class Machine {
   constexpr void become_live() noexcept {
     state_.takeover = false;
     state_.live_since = now_;
+    wait_for_next_refresh();
+  }
+  // A refresh that failed while there was no connection may have begun a moment ago (FAULTS I-14).
+  constexpr void wait_for_next_refresh() noexcept {
+    state_.refresh_at = detail::later_of(state_.refresh_at, earliest_fetch(state_));
     enter(Phase::live, state_.refresh_at);
   }
 
   // A fetch that failed, in any of its three phases.
   constexpr void on_attempt_failed() noexcept {
+    if (input_.retry_after > Duration::zero()) {
+      state_.fetch_not_before = detail::later_of(state_.fetch_not_before, now_ + retry_after());
+    }
     if (state_.phase == Phase::first_fetch) {
       act(kConnectFailed);
       close_now();
@@ -351,6 +372,9 @@ class Machine {
   }
 
   constexpr void on_candidate_failed() noexcept {
+    if (input_.retry_after > Duration::zero()) {
+      state_.dial_not_before = detail::later_of(state_.dial_not_before, now_ + retry_after());
+    }
     if (input_.failure == Failure::credentials_refused || input_.failure == Failure::credentials_expired ||
         input_.failure == Failure::moved) {
       state_.has_credentials = false;
@@ -409,7 +433,10 @@ class Machine {
         input_.failure == Failure::configuration || (input_.failure == Failure::credentials_refused &&
                                                      state_.refused_credentials >= detail::kRefusedCredentialsMax);
     if (slow) wait = detail::longer_of(wait, detail::kConfigurationWait);
-    return detail::longer_of(wait, detail::shorter_of(input_.retry_after, limits::kRetryAfterMax));
+    return detail::longer_of(wait, retry_after());
+  }
+  [[nodiscard]] constexpr Duration retry_after() const noexcept {
+    return detail::shorter_of(input_.retry_after, limits::kRetryAfterMax);
   }
 
   // CONTRACT 6: after 5 to 60 s, never a fight; the third within five minutes: every 60 s.
@@ -421,8 +448,12 @@ class Machine {
     state_.conflicts_at[0] = state_.conflicts_at[1];
     state_.conflicts_at[1] = now_;
     act(kReportConflict);
-    if (state_.conflicts >= detail::kConflictsMax) return detail::kConfigurationWait;
-    return seconds(5) + detail::scaled(seconds(55), input_.random);
+    const Duration wait = state_.conflicts >= detail::kConflictsMax
+                              ? detail::kConfigurationWait
+                              : seconds(5) + detail::scaled(seconds(55), input_.random);
+    // Whatever else is lost meanwhile.
+    state_.dial_not_before = detail::later_of(state_.dial_not_before, now_ + wait);
+    return wait;
   }
 
   constexpr void on_serving_lost() noexcept {
@@ -488,7 +519,7 @@ class Machine {
     if (state_.retiring) act(kEndRetiring);
     state_.retiring = false;
     const bool at_once = input_.failure == Failure::maximum_connect_time && was_stable;
-    if (at_once && now_ - state_.refresh_started_at >= limits::kRefreshFloor) {
+    if (at_once && now_ >= earliest_fetch(state_)) {
       begin_fetch(Phase::fetch);
     } else {
       wait_for_reconnect();
@@ -521,7 +552,7 @@ class Machine {
 
   constexpr void become_live_after_swap() noexcept {
     state_.takeover = false;
-    enter(Phase::live, state_.refresh_at);
+    wait_for_next_refresh();
     act(kSwapped);
   }
 
@@ -557,6 +588,19 @@ class Machine {
     act(kFinish);
   }
 
+  // With the credentials at hand while they live, else with fresh ones; each when it may be.
+  constexpr void try_again() noexcept {
+    const bool usable = state_.has_credentials && state_.expires_at - now_ >= detail::kDialLifeMin;
+    const Instant from = usable ? state_.dial_not_before : earliest_fetch(state_);
+    if (now_ < from) {
+      enter(Phase::reconnect_wait, from);
+    } else if (usable) {
+      begin_dial(Phase::dial);
+    } else {
+      begin_fetch(Phase::fetch);
+    }
+  }
+
   constexpr void on_tick() noexcept {
     if (now_ < state_.deadline) return;
     switch (state_.phase) {
@@ -571,13 +615,7 @@ class Machine {
         end_retiring();
         return;
       case Phase::reconnect_wait:
-        if (state_.has_credentials && state_.expires_at - now_ >= detail::kDialLifeMin) {
-          begin_dial(Phase::dial);
-        } else if (now_ - state_.refresh_started_at >= limits::kRefreshFloor) {
-          begin_fetch(Phase::fetch);
-        } else {
-          enter(Phase::reconnect_wait, state_.refresh_started_at + limits::kRefreshFloor);
-        }
+        try_again();
         return;
       case Phase::closing:
         finish();

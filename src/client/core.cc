@@ -297,7 +297,7 @@ Status ClientCore::disconnect(std::uint64_t session, Completion done) noexcept {
 
 Status ClientCore::refresh_now(std::uint64_t session) noexcept {
   if (!usable(session)) return Error(Errc::closed, "the session has ended");
-  if (machine_.phase != Phase::live || host_.now() - machine_.refresh_started_at < limits::kRefreshFloor) {
+  if (machine_.phase != Phase::live || !refresh::refresh_allowed(machine_, host_.now())) {
     return Error(Errc::quota, "a refresh runs, or the last one began less than 5 s ago");
   }
   refresh_wanted_ = true;

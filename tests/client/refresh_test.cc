@@ -405,6 +405,42 @@ TEST(RefreshReconnect, ATakenOverSessionIsNoRace) {  // R-32, I-23
   }
 }
 
+TEST(RefreshReconnect, AFetchThatFailedMeanwhileIsNotRepeatedWithinFiveSeconds) {  // I-14, R-44
+  Walk walk = walk_to(Phase::live_fetch);
+  const Instant began = walk.now;
+  walk.feed(InputKind::serving_lost).feed(InputKind::fetch_failed);
+  ASSERT_EQ(walk.state.phase, Phase::reconnect_wait);
+  walk.wait_for_deadline().feed(InputKind::dialed).feed(InputKind::restored);
+  ASSERT_EQ(walk.state.phase, Phase::live);
+  EXPECT_EQ((walk.state.deadline - began).seconds(), 5);
+}
+
+TEST(RefreshReconnect, RetryAfterOutlivesTheLossOfTheConnection) {  // R-04, I-18
+  // The endpoint asked for 100 s during a refresh; then the connection goes, for good (0x87): fresh ones are needed.
+  Walk walk;
+  walk.refreshing().feed(Input{.kind = InputKind::fetch_failed, .retry_after = seconds(100)});
+  const Instant allowed = walk.now + seconds(100);
+  walk.wait(seconds(10)).feed(Input{.kind = InputKind::serving_lost, .failure = Failure::credentials_refused});
+  while (walk.state.phase == Phase::reconnect_wait) walk.wait_for_deadline();
+  EXPECT_EQ(walk.state.phase, Phase::fetch);
+  EXPECT_EQ(walk.now, allowed);
+  // And a broker that asked for it is not dialled, although the credentials are good.
+  Walk broker;
+  broker.live().feed(InputKind::serving_lost).wait_for_deadline();
+  broker.feed(Input{.kind = InputKind::dial_failed, .retry_after = seconds(100)});
+  EXPECT_EQ((broker.state.deadline - broker.now).seconds(), 100);
+}
+
+TEST(RefreshReconnect, AConflictOutlivesTheConnectionThatServedAgain) {  // R-32, I-23
+  Walk walk = walk_to(Phase::overlap);
+  walk.feed(Input{.kind = InputKind::serving_lost, .failure = Failure::session_conflict});
+  ASSERT_EQ(walk.state.phase, Phase::live);
+  const Instant conflict = walk.now;
+  walk.wait(milliseconds(10)).feed(InputKind::serving_lost);
+  while (walk.state.phase == Phase::reconnect_wait) walk.wait_for_deadline();
+  EXPECT_GE(walk.now - conflict, seconds(5));
+}
+
 TEST(RefreshReconnect, AConflictInTheMiddleOfARefreshGivesWay) {  // R-32, I-23
   for (const Phase phase : {Phase::live_fetch, Phase::live_dial, Phase::live_restore}) {
     Walk same;
