@@ -89,7 +89,7 @@ struct State {
   Phase phase = Phase::idle;
   bool has_credentials = false;  // and they were not refused
   bool takeover = false;         // the candidate has the serving connection's client id: its end (0x8E) is expected
-  bool retiring = false;         // an old connection is still there
+  bool retiring = false;         // an old connection is still there, read to its end at least
   std::uint8_t refresh_failures = 0;     // in a row; the ladder's index
   std::uint8_t reconnect_failures = 0;   // in a row; k of the full jitter
   std::uint8_t refused_credentials = 0;  // in a row: 0x86, 0x87, 0x8C, HTTP 401 or 403 at the upgrade
@@ -202,7 +202,7 @@ constexpr Duration reconnect_wait(std::uint8_t k, std::uint32_t random) noexcept
 }
 // May the caller begin a refresh now? (And the phase is `live`.)
 [[nodiscard]] constexpr bool refresh_allowed(const State& state, Instant now) noexcept {
-  return now >= earliest_fetch(state) && now >= state.dial_not_before;
+  return !state.retiring && now >= earliest_fetch(state) && now >= state.dial_not_before;
 }
 
 // One transition. Every pair of phase and input is defined; a pair that cannot happen leaves the state as it is.
@@ -517,7 +517,6 @@ class Machine {
   constexpr void lose_everything(bool was_stable) noexcept {
     act(kReportLost);
     if (state_.retiring) act(kEndRetiring);
-    state_.retiring = false;
     const bool at_once = input_.failure == Failure::maximum_connect_time && was_stable;
     if (at_once && now_ >= earliest_fetch(state_)) {
       begin_fetch(Phase::fetch);
@@ -547,6 +546,8 @@ class Machine {
     state_.retiring = false;
     if (state_.phase == Phase::overlap || state_.phase == Phase::drain) {
       become_live_after_swap();
+    } else if (state_.phase == Phase::live) {
+      wait_for_next_refresh();  // it may have waited for this
     }
   }
 
@@ -605,7 +606,12 @@ class Machine {
     if (now_ < state_.deadline) return;
     switch (state_.phase) {
       case Phase::live:
-        begin_fetch(Phase::live_fetch);
+        // A lost swap may have left an old connection that is still read to its end: a third one is never opened.
+        if (state_.retiring) {
+          enter(Phase::live, now_ + limits::kOldReadTimeout);
+        } else {
+          begin_fetch(Phase::live_fetch);
+        }
         return;
       case Phase::overlap:
         enter(Phase::drain, now_ + settings_.drain);

@@ -441,6 +441,23 @@ TEST(RefreshReconnect, AConflictOutlivesTheConnectionThatServedAgain) {  // R-32
   EXPECT_GE(walk.now - conflict, seconds(5));
 }
 
+TEST(RefreshReconnect, AThirdConnectionIsNeverOpened) {  // I-12
+  Walk walk;
+  walk.refreshing(seconds(10)).fetched(seconds(10)).feed(InputKind::dialed).feed(InputKind::restored);
+  walk.wait_for_deadline().feed(InputKind::drained);  // DISCONNECT is out, the end is not read yet
+  walk.wait(seconds(5)).feed(InputKind::serving_lost).wait_for_deadline();
+  if (walk.state.phase == Phase::fetch) walk.fetched(seconds(10));
+  walk.feed(InputKind::dialed).feed(InputKind::restored);
+  ASSERT_EQ(walk.state.phase, Phase::live);
+  walk.now = walk.now < walk.state.deadline ? walk.state.deadline : walk.now;
+  walk.feed(InputKind::tick);
+  EXPECT_EQ(walk.state.phase, Phase::live) << "the old one is still there";
+  walk.feed(InputKind::refresh);
+  EXPECT_EQ(walk.state.phase, Phase::live);
+  walk.feed(InputKind::retiring_ended).wait_for_deadline();
+  EXPECT_EQ(walk.state.phase, Phase::live_fetch);
+}
+
 TEST(RefreshReconnect, AConflictInTheMiddleOfARefreshGivesWay) {  // R-32, I-23
   for (const Phase phase : {Phase::live_fetch, Phase::live_dial, Phase::live_restore}) {
     Walk same;
