@@ -23,5 +23,6 @@ int serve(Arguments arguments);
 int listen(Arguments arguments);
 int publish(Arguments arguments);
 int doctor(Arguments arguments);
+int ping(Arguments arguments);
 
 }  // namespace axonpush::tool

@@ -6,6 +6,7 @@
 #include "tool/client_flags.h"
 #include "tool/json_lines.h"
 #include "tool/signals.h"
+#include "tool/stats_view.h"
 #include "tool/trace_dump.h"
 
 namespace axonpush::tool {
@@ -53,13 +54,11 @@ class Printer {
   std::uint64_t printed_ = 0;
 };
 
-void print_stats(const Stats& stats) {
-  std::fprintf(
-      stderr, "events=%llu bytes=%llu duplicates_dropped=%llu swaps=%llu reconnects=%llu gaps=%llu invalid_json=%llu\n",
-      static_cast<unsigned long long>(stats.events), static_cast<unsigned long long>(stats.event_bytes),
-      static_cast<unsigned long long>(stats.duplicates_dropped), static_cast<unsigned long long>(stats.swaps),
-      static_cast<unsigned long long>(stats.reconnects), static_cast<unsigned long long>(stats.gaps),
-      static_cast<unsigned long long>(stats.invalid_json));
+// The counters, and where the time went.
+void print_session(const RealtimeClient& session) {
+  print_stats(stderr, session.stats());
+  LatencyStats latency;
+  if (session.latency(latency)) print_histogram(stderr, "from receipt to callback", latency.receive_to_callback);
 }
 
 }  // namespace
@@ -78,10 +77,10 @@ int listen(Arguments arguments) {
   flags.number(count, 0, UINT64_MAX, {.name = "count", .value = "N", .help = "stop after so many events (0: never)"});
   flags.seconds(timeout, {.name = "timeout", .value = "SECONDS", .help = "stop after so long (0: never)"});
   flags.toggle(verbose, {.name = "verbose", .help = "wrap each event as {\"topic\",\"qos\",\"event\"}"});
-  flags.toggle(stats, {.name = "stats", .help = "print the counters at the end, on stderr"});
   flags.toggle(
       trace.wanted,
       {.name = "trace", .help = "the last protocol events as JSON lines on stderr, at each error and at the end"});
+  flags.toggle(stats, {.name = "stats", .help = "print the counters and the latencies at the end, on stderr"});
   flags.note("Exit codes: 0 done or interrupted; 1 failed, or --timeout came before --count events; 2 wrong usage.");
   if (const auto exit_code = flags.parse(arguments)) return *exit_code;
 
@@ -96,6 +95,7 @@ int listen(Arguments arguments) {
     fail("listen", report.error, report.subject);
     trace.tell();
   };
+  options.latency_histograms = stats;
   Result<RealtimeClient> session = client.connect_realtime(std::move(options));
   if (!session.ok()) return fail("listen", session.error());
   const Result<Subscription> subscription =
@@ -108,7 +108,7 @@ int listen(Arguments arguments) {
     if (timeout > Duration::zero() && waited >= timeout) break;
     ended = session->wait(kLook).ok();
   }
-  if (stats) print_stats(session->stats());
+  if (stats) print_session(*session);
   static_cast<void>(session->disconnect());
   if (interrupted() || printer.done()) return 0;
   if (count != 0 && printer.printed() < count) {

@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"listen", "print each event on a line of its own", axonpush::tool::listen},
     {"publish", "publish a message, or a line each from stdin", axonpush::tool::publish},
     {"doctor", "every step into the service by itself, timed, with the reason where one fails", axonpush::tool::doctor},
+    {"ping", "round trips of a message to itself, and a histogram of them", axonpush::tool::ping},
     {"topic", "topic publish | subscribe: the topic for the given members", axonpush::tool::topic},
     {"decode", "decode mqtt | ws | http | json: judge and print what was on the wire", axonpush::tool::decode},
     {"serve", "an AxonPush on 127.0.0.1 until interrupted, for demos and tests", axonpush::tool::serve},
