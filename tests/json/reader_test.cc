@@ -53,8 +53,8 @@ TEST(JsonReader, AgreesWithTheReferenceOnMutations) {
 
 // A document of 1 KiB with everything in it.
 std::string long_document() {
-  std::string document =
-      R"({"id":"evt_1","n":-12.5e3,"t":true,"f":false,"z":null,"a":[1,2,{"b":[]}],"o":{},"s":"a\"\\\u00e9\ud83d\ude00",)";
+  std::string document = R"({"id":"evt_1","n":-12.5e3,"t":true,"f":false,"z":null,"a":[1,2,{"b":[]}],"o":{},)"
+                         R"("s":"a\"\\\u00e9\ud83d\ude00",)";
   while (document.size() < 980) document += "\"k" + std::to_string(document.size()) + "\":[\"\xC3\xA9\", 0.5],";
   return document + "\"last\":{\"x\":[[]]}}";
 }
