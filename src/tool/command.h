@@ -24,5 +24,6 @@ int listen(Arguments arguments);
 int publish(Arguments arguments);
 int doctor(Arguments arguments);
 int ping(Arguments arguments);
+int completion(Arguments arguments);
 
 }  // namespace axonpush::tool

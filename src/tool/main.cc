@@ -24,13 +24,16 @@ constexpr Command kCommands[] = {
     {"topic", "topic publish | subscribe: the topic for the given members", axonpush::tool::topic},
     {"decode", "decode mqtt | ws | http | json: judge and print what was on the wire", axonpush::tool::decode},
     {"serve", "an AxonPush on 127.0.0.1 until interrupted, for demos and tests", axonpush::tool::serve},
+    {"completion", "completion bash: a script that completes commands and flags", axonpush::tool::completion},
 };
 
 void print_usage(FILE* into) {
   std::fprintf(into, "usage: axonpush COMMAND [options]   (axonpush COMMAND --help tells more)\n\n");
   for (const Command& command : kCommands) {
-    std::fprintf(into, "  %-8.*s  %s\n", static_cast<int>(command.name.size()), command.name.data(), command.summary);
+    std::fprintf(into, "  %-10.*s  %s\n", static_cast<int>(command.name.size()), command.name.data(), command.summary);
   }
+  std::fprintf(
+      into, "\nExit codes of every command: 0 done; 1 failed, and one sentence on stderr says why; 2 wrong usage.\n");
 }
 
 }  // namespace

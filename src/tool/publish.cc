@@ -4,6 +4,8 @@
 #include <string>
 
 #include "tool/client_flags.h"
+#include "tool/json_lines.h"
+#include "tool/progress.h"
 #include "tool/signals.h"
 
 namespace axonpush::tool {
@@ -13,6 +15,7 @@ namespace {
 struct PublishFlags {
   std::string channel, app, environment, event_type, agent, trace, identifier, payload, qos = "1";
   bool from_stdin = false;
+  bool json = false;
 
   void declare(Flags& flags) {
     flags.text(channel,
@@ -28,12 +31,13 @@ struct PublishFlags {
     flags.text(trace, {.name = "trace-id", .value = "ID", .help = "the trace"});
     flags.text(qos,
                {.name = "qos", .value = "0|1", .help = "0: handed to the transport; 1: acknowledged by the broker"});
+    flags.toggle(json, {.name = "json", .help = "each outcome as {\"n\",\"outcome\",\"reason\",\"error\"}"});
   }
-  [[nodiscard]] Message message(std::string_view json) const {
+  [[nodiscard]] Message message(std::string_view body) const {
     return {.channel_id = channel,
             .app_id = app,
             .identifier = identifier,
-            .payload = Payload(json),
+            .payload = Payload(body),
             .agent_id = agent,
             .trace_id = trace,
             .event_type = event_type,
@@ -42,20 +46,29 @@ struct PublishFlags {
 };
 
 // Publishes one and prints a line of its outcome. False when it failed.
-bool publish_one(RealtimeClient& session, const PublishFlags& flags, std::string_view json, std::uint64_t number) {
+bool publish_one(RealtimeClient& session, const PublishFlags& flags, std::string_view body, std::uint64_t number) {
   const PublishOptions options{.qos = flags.qos == "0" ? PublishOptions::Delivery::at_most_once
                                                        : PublishOptions::Delivery::at_least_once};
-  const Result<Published> outcome = session.publish(flags.message(json), options);
-  if (!outcome.ok()) {
+  const Result<Published> outcome = session.publish(flags.message(body), options);
+  const char* const done = flags.qos == "0" ? "sent" : "acknowledged";
+  if (flags.json) {
+    JsonOut out;
+    out.begin_object().key("n").number(number).key("outcome").string(outcome.ok() ? done : "failed");
+    if (outcome.ok()) {
+      out.key("reason").number(static_cast<std::uint64_t>(outcome->reason_code));
+    } else {
+      out.key("error").string(name_of(outcome.error().code()));
+    }
+    std::printf("%s\n", out.end_object().text().c_str());
+  } else if (outcome.ok()) {
+    std::printf("%llu %s 0x%02X%s\n", static_cast<unsigned long long>(number), done,
+                static_cast<unsigned>(outcome->reason_code), outcome->no_subscribers() ? " no subscribers" : "");
+  } else {
     std::printf("%llu failed\n", static_cast<unsigned long long>(number));
-    std::fflush(stdout);
-    fail("publish", outcome.error());
-    return false;
   }
-  std::printf("%llu %s 0x%02X%s\n", static_cast<unsigned long long>(number), flags.qos == "0" ? "sent" : "acknowledged",
-              static_cast<unsigned>(outcome->reason_code), outcome->no_subscribers() ? " no subscribers" : "");
   std::fflush(stdout);
-  return true;
+  if (!outcome.ok()) fail("publish", outcome.error());
+  return outcome.ok();
 }
 
 }  // namespace
@@ -84,9 +97,12 @@ int publish(Arguments arguments) {
     if (!publish_one(*session, publish_flags, publish_flags.payload, ++number)) ++failures;
   } else {
     std::string line;
+    Progress progress;
     while (!interrupted() && std::getline(std::cin, line)) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      progress.clear();
       if (!publish_one(*session, publish_flags, line, ++number)) ++failures;
+      progress.show([&] { return std::to_string(number) + " published, " + std::to_string(failures) + " failed"; });
     }
   }
   const Status ended = session->disconnect();

@@ -61,6 +61,8 @@ int serve(Arguments arguments) {
   flags.text(options.broker_url,
              {.name = "hand-out-broker", .value = "URL", .help = "another broker's URL to put into credentials"});
   flags.toggle(options.cleartext, {.name = "cleartext", .help = "http and ws in place of https and wss"});
+  bool json = true;
+  flags.toggle(json, {.name = "json", .help = "for scripts that say it everywhere: the output is JSON in any case"});
   flags.note(
       "The first line of output is a JSON object with base_url, broker_url, ca_file, api_key and tenant_id. Any MQTT "
       "5\n"

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tool/client_flags.h"
+#include "tool/json_lines.h"
 
 namespace axonpush::tool {
 
@@ -31,6 +32,9 @@ int topic(Arguments arguments) {
   flags.text(channel, {.name = "channel", .value = "ID", .help = "the channel"});
   flags.text(event_type, {.name = "event-type", .value = "TYPE", .help = "the type of event"});
   flags.text(agent, {.name = "agent", .value = "ID", .help = "the agent"});
+  bool json = false;
+  flags.toggle(json, {.name = "json", .help = "as {\"topic\"}"});
+  flags.note("Exit codes: 0 printed; 1 there is no such topic; 2 wrong usage.");
   if (const auto exit_code = flags.parse(arguments.subspan(1))) return *exit_code;
   if (prefix.empty()) prefix = org.empty() ? "axonpush/default" : "axonpush/" + org;
 
@@ -41,7 +45,13 @@ int topic(Arguments arguments) {
   const Result<std::size_t> size =
       publishing ? write_publish_topic(text, defaults, members) : write_subscribe_filter(text, defaults, members);
   if (!size.ok()) return fail("topic", size.error());
-  std::printf("%.*s\n", static_cast<int>(*size), text);
+  if (json) {
+    JsonOut out;
+    out.begin_object().key("topic").string({text, *size}).end_object();
+    std::printf("%s\n", out.text().c_str());
+  } else {
+    std::printf("%.*s\n", static_cast<int>(*size), text);
+  }
   return 0;
 }
 
