@@ -51,7 +51,10 @@ Error file_error(int number, const char* what) noexcept {
 }
 
 Status FileText::read(const char* path) noexcept {
-  Descriptor file(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  Descriptor file;
+  do {
+    file = Descriptor(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  } while (!file && errno == EINTR);
   if (!file) return file_error(errno, "a certificate or key file cannot be opened");
   struct stat about = {};
   if (::fstat(file.get(), &about) != 0) return file_error(errno, "a certificate or key file cannot be read");

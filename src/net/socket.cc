@@ -100,8 +100,9 @@ Result<Socket> Socket::connect(const IpAddress& address, std::uint16_t port) noe
   sockaddr_storage target;
   const socklen_t size = fill(target, address, port);
   if (::connect(made.descriptor_, reinterpret_cast<sockaddr*>(&target), size) == 0) return made;
-  // An interrupted connect goes on in the background like any non-blocking one.
-  if (errno == EINPROGRESS || errno == EINTR || errno == EAGAIN) return made;
+  // An interrupted connect goes on in the background like any non-blocking one. EAGAIN does not: for TCP it says that
+  // there is no room for the connection.
+  if (errno == EINPROGRESS || errno == EINTR) return made;
   return connect_error(errno);
 }
 

@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -32,6 +33,7 @@ struct Fault {
   bool active = false;
   std::uint64_t left_before = 0;
   std::uint64_t left = 0;
+  std::uint64_t period = 0;  // 0: once in a row
   std::uint64_t fired = 0;
   int number = 0;
 };
@@ -40,11 +42,12 @@ struct ThreadState {
   std::uint64_t counts[kCallCount] = {};
   Call failing = Call::socket;
   Fault fault;
+  std::uint64_t pauses = 0;
   std::size_t recv_bytes = 0;
   std::size_t send_bytes = 0;
   bool clock_stands = false;
   std::int64_t clock = 0;
-  const BlackHoles::Swallows* swallows = nullptr;
+  const TestRoutes::Answer* routes = nullptr;
 };
 thread_local ThreadState state;
 
@@ -56,6 +59,12 @@ bool refused(Call call) {
   ++state.counts[static_cast<std::size_t>(call)];
   Fault& fault = state.fault;
   if (!fault.active || state.failing != call) return false;
+  if (fault.period != 0) {
+    if (++fault.left_before % fault.period == 0) return false;
+    ++fault.fired;
+    errno = fault.number;
+    return true;
+  }
   if (fault.left_before != 0) {
     --fault.left_before;
     return false;
@@ -71,8 +80,25 @@ std::size_t at_most(std::size_t size, std::size_t limit) { return limit == 0 ? s
 
 std::int64_t boot_time();
 
-bool swallowed(const sockaddr* address) {
-  if (state.swallows == nullptr) return false;
+// A listener nobody accepts from, with a full queue: Linux drops what else asks for a connection.
+class BlackHole {
+ public:
+  BlackHole();
+  ~BlackHole() {
+    for (const int descriptor : descriptors_) ::close(descriptor);
+  }
+  BlackHole(const BlackHole&) = delete;
+  BlackHole& operator=(const BlackHole&) = delete;
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  std::vector<int> descriptors_;
+  std::uint16_t port_ = 0;
+};
+std::unique_ptr<BlackHole> black_hole;
+
+Route route_of(const sockaddr* address) {
+  if (state.routes == nullptr) return {};
   char text[INET6_ADDRSTRLEN] = {};
   std::uint16_t port = 0;
   if (address->sa_family == AF_INET) {
@@ -84,8 +110,11 @@ bool swallowed(const sockaddr* address) {
     ::inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
     port = ntohs(v6->sin6_port);
   }
-  return (*state.swallows)(text, port);
+  return (*state.routes)(text, port);
 }
+
+// connect() to a port of 127.0.0.1, from a socket of either family.
+int connect_here(int descriptor, int family, std::uint16_t port);
 
 int numeric_addrinfo(const std::vector<std::string>& addresses, addrinfo** found) {
   *found = nullptr;
@@ -131,10 +160,19 @@ std::uint64_t calls(Call call) { return state.counts[static_cast<std::size_t>(ca
 
 FailCalls::FailCalls(Call call, std::uint64_t from, int number, std::uint64_t count) {
   state.failing = call;
-  state.fault = {.active = true, .left_before = from - 1, .left = count, .fired = 0, .number = number};
+  state.fault = {.active = true, .left_before = from - 1, .left = count, .period = 0, .fired = 0, .number = number};
 }
 FailCalls::~FailCalls() { state.fault.active = false; }
 std::uint64_t FailCalls::fired() const { return state.fault.fired; }
+
+FailMost::FailMost(Call call, int number, std::uint64_t period) {
+  state.failing = call;
+  state.fault = {.active = true, .left_before = 0, .left = 0, .period = period, .fired = 0, .number = number};
+}
+FailMost::~FailMost() { state.fault.active = false; }
+std::uint64_t FailMost::fired() const { return state.fault.fired; }
+
+std::uint64_t pauses() { return state.pauses; }
 
 ShortCalls::ShortCalls(std::size_t recv_bytes, std::size_t send_bytes) {
   state.recv_bytes = recv_bytes;
@@ -158,8 +196,11 @@ TestNames::~TestNames() {
   delete std::exchange(names, nullptr);
 }
 
-BlackHoles::BlackHoles(Swallows swallows) { state.swallows = new Swallows(std::move(swallows)); }
-BlackHoles::~BlackHoles() { delete std::exchange(state.swallows, nullptr); }
+TestRoutes::TestRoutes(Answer answer) { state.routes = new Answer(std::move(answer)); }
+TestRoutes::~TestRoutes() {
+  delete std::exchange(state.routes, nullptr);
+  black_hole.reset();
+}
 
 std::size_t open_descriptors() {
   std::size_t count = 0;
@@ -203,10 +244,27 @@ int __wrap_socket(int domain, int type, int protocol) {
   return refused(Call::socket) ? -1 : __real_socket(domain, type, protocol);
 }
 int __wrap_connect(int descriptor, const sockaddr* address, socklen_t size) {
-  if (refused(Call::connect)) return -1;
-  if (axonpush::test::swallowed(address)) {
-    errno = EINPROGRESS;
+  if (refused(Call::connect)) {
+    const int number = errno;
+    if (number == EINTR || number == EINPROGRESS) __real_connect(descriptor, address, size);
+    errno = number;
     return -1;
+  }
+  using axonpush::test::Route;
+  const Route route = axonpush::test::route_of(address);
+  switch (route.kind) {
+    case Route::Kind::real:
+      break;
+    case Route::Kind::refuse:
+      errno = route.number;
+      return -1;
+    case Route::Kind::redirect:
+      return axonpush::test::connect_here(descriptor, address->sa_family, route.port);
+    case Route::Kind::black_hole: {
+      auto& hole = axonpush::test::black_hole;
+      if (hole == nullptr) hole = std::make_unique<axonpush::test::BlackHole>();
+      return axonpush::test::connect_here(descriptor, address->sa_family, hole->port());
+    }
   }
   return __real_connect(descriptor, address, size);
 }
@@ -259,7 +317,12 @@ int __wrap_timerfd_settime(int timer, int flags, const itimerspec* value, itimer
 }
 int __wrap_eventfd(unsigned value, int flags) { return refused(Call::eventfd) ? -1 : __real_eventfd(value, flags); }
 int __wrap_poll(pollfd* entries, nfds_t count, int timeout) {
-  return refused(Call::poll) ? -1 : __real_poll(entries, count, timeout);
+  if (refused(Call::poll)) return -1;
+  if (entries == nullptr) {
+    ++state.pauses;
+    return 0;
+  }
+  return __real_poll(entries, count, timeout);
 }
 int __wrap_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*main)(void*), void* argument) {
   // This one answers the errno.
@@ -308,6 +371,44 @@ void __wrap_freeaddrinfo(addrinfo* found) {
 
 namespace axonpush::test {
 namespace {
+
+int connect_here(int descriptor, int family, std::uint16_t port) {
+  if (family == AF_INET) {
+    sockaddr_in v4 = {};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return __real_connect(descriptor, reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  }
+  sockaddr_in6 v6 = {};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  ::inet_pton(AF_INET6, "::ffff:127.0.0.1", &v6.sin6_addr);
+  return __real_connect(descriptor, reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+}
+
+BlackHole::BlackHole() {
+  const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  descriptors_.push_back(__real_socket(AF_INET, type, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(descriptors_[0], reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(descriptors_[0], 0) != 0 ||
+      __real_getsockname(descriptors_[0], reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
+  port_ = ntohs(address.sin_port);
+  // Until one of them is left standing at the door.
+  for (int filled = 0; filled < 16; ++filled) {
+    const int filler = __real_socket(AF_INET, type, 0);
+    descriptors_.push_back(filler);
+    connect_here(filler, AF_INET, port_);
+    pollfd entry = {filler, POLLOUT, 0};
+    if (__real_poll(&entry, 1, 0) == 0) return;
+  }
+  std::abort();
+}
 
 std::int64_t boot_time() {
   timespec time = {};

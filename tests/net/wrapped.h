@@ -54,6 +54,19 @@ class FailCalls {
   [[nodiscard]] std::uint64_t fired() const;
 };
 
+// While one lives, of every `period` calls all but the last fail so.
+class FailMost {
+ public:
+  FailMost(Call call, int number, std::uint64_t period);
+  ~FailMost();
+  FailMost(const FailMost&) = delete;
+  FailMost& operator=(const FailMost&) = delete;
+  [[nodiscard]] std::uint64_t fired() const;
+};
+
+// How often this thread has paused in poll(2) without a descriptor; the pauses take no time.
+[[nodiscard]] std::uint64_t pauses();
+
 // While one lives, recv and send move at most so many bytes at once; 0: as many as there are.
 class ShortCalls {
  public:
@@ -85,14 +98,25 @@ class TestNames {
   TestNames& operator=(const TestNames&) = delete;
 };
 
-// While one lives, connect() to these ports of 127.0.0.0/8 and ::1 goes nowhere: a black hole, no answer ever comes.
-class BlackHoles {
+// Where a connect() of this thread leads. A black hole answers nothing, ever.
+struct Route {
+  enum class Kind : std::uint8_t {
+    real,
+    black_hole,
+    redirect,  // to this port of 127.0.0.1
+    refuse     // with this errno, at once
+  } kind = Kind::real;
+  std::uint16_t port = 0;
+  int number = 0;
+};
+// While one lives, it is asked about every connect() of this thread.
+class TestRoutes {
  public:
-  using Swallows = std::function<bool(const std::string& address, std::uint16_t port)>;
-  explicit BlackHoles(Swallows swallows);
-  ~BlackHoles();
-  BlackHoles(const BlackHoles&) = delete;
-  BlackHoles& operator=(const BlackHoles&) = delete;
+  using Answer = std::function<Route(const std::string& address, std::uint16_t port)>;
+  explicit TestRoutes(Answer answer);
+  ~TestRoutes();
+  TestRoutes(const TestRoutes&) = delete;
+  TestRoutes& operator=(const TestRoutes&) = delete;
 };
 
 // The descriptors this process has open now.
