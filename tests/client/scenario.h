@@ -31,7 +31,8 @@ struct Scenario {
   std::vector<Errc> connect_results;
   Error connect_error;
 
-  explicit Scenario(std::uint64_t seed = 1) : world(seed), api(world), broker(world, api), host(world, 1) {
+  explicit Scenario(std::uint64_t seed = 1, std::size_t kept_buffer_bytes = std::size_t{1024} * 1024)
+      : world(seed), api(world), broker(world, api), host(world, 1, kept_buffer_bytes) {
     world.listen(443, api.maker());
     world.listen(8443, broker.maker());
     api.broker_url = "wss://broker.example.com:8443/mqtt?x-amz-customauthorizer-name=SECRETQUERYMARKER";

@@ -188,8 +188,8 @@ void Connection::thaw() {
 
 // --- Host
 
-VirtualHost::VirtualHost(World& world, std::uint64_t entity)
-    : world_(world), entity_(entity), entropy_(stream_seed(world.seed(), "entropy", entity)) {}
+VirtualHost::VirtualHost(World& world, std::uint64_t entity, std::size_t kept_bytes_max)
+    : world_(world), entity_(entity), entropy_(stream_seed(world.seed(), "entropy", entity)), pool_(kept_bytes_max) {}
 
 VirtualHost::~VirtualHost() = default;
 

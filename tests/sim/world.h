@@ -197,7 +197,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 // One client's host.
 class VirtualHost final : public Host, public Connector {
  public:
-  VirtualHost(World& world, std::uint64_t entity);
+  // `kept_bytes_max` of free buffers are kept; with 0 each buffer is an allocation of its own.
+  VirtualHost(World& world, std::uint64_t entity, std::size_t kept_bytes_max = std::size_t{1024} * 1024);
   ~VirtualHost() override;
 
   [[nodiscard]] Instant now() const noexcept override;

@@ -3,12 +3,14 @@
 #include <cstdlib>
 #include <new>
 #include <unordered_map>
+#include <utility>
 
 namespace {
 
 thread_local std::uint64_t count = 0;
 thread_local std::uint64_t nothrow_count = 0;
 thread_local std::uint64_t nothrow_left = 0;  // 0: nothing is refused
+thread_local std::uint64_t nothrow_next = 0;  // nothrow_left after the first refusal
 thread_local bool refuse_rest = false;
 thread_local bool refusing = false;
 thread_local bool refused = false;
@@ -46,6 +48,7 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   if (nothrow_left != 0 && --nothrow_left == 0) {
     refused = true;
     refusing = refuse_rest;
+    nothrow_left = std::exchange(nothrow_next, 0);
     return nullptr;
   }
   return watched(std::malloc(size == 0 ? 1 : size), size);
@@ -72,13 +75,14 @@ namespace axonpush::test {
 std::uint64_t allocation_count() { return count; }
 std::uint64_t library_allocation_count() { return nothrow_count; }
 
-FailAllocations::FailAllocations(std::uint64_t kth, Mode mode) {
+FailAllocations::FailAllocations(std::uint64_t kth, Mode mode, std::uint64_t again_after) {
   nothrow_left = kth;
+  nothrow_next = again_after;
   refuse_rest = mode == Mode::from_then_on;
   refused = false;
 }
 FailAllocations::~FailAllocations() {
-  nothrow_left = 0;
+  nothrow_left = nothrow_next = 0;
   refusing = false;
 }
 bool FailAllocations::fired() const { return refused; }

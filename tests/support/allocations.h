@@ -20,7 +20,8 @@ class FailAllocations {
     once,
     from_then_on
   };
-  FailAllocations(std::uint64_t kth, Mode mode);
+  // With `again_after`, once happens twice: the second time that many allocations later.
+  FailAllocations(std::uint64_t kth, Mode mode, std::uint64_t again_after = 0);
   ~FailAllocations();
   FailAllocations(const FailAllocations&) = delete;
   FailAllocations& operator=(const FailAllocations&) = delete;
