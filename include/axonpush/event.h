@@ -211,19 +211,19 @@ class Event {
   void index_members() const noexcept;
   void keep_known_members() const noexcept;
   // The slot of a member that an envelope has, or kAbsent.
-  [[nodiscard]] std::uint8_t slot_of(EventMember member) const noexcept;
-  [[nodiscard]] std::string_view string(EventMember member) const noexcept {
-    if (scratch_->state_ == EventScratch::State::indexed) [[likely]] {
-      const std::uint8_t slot = scratch_->slots_[static_cast<std::size_t>(member)];
-      if (slot == EventScratch::kAbsent) return {};
-      const json::Value& value = scratch_->members_[slot].value;
-      // The reader says this of strings only.
-      if (!value.may_have_escapes) return {value.raw.data() + 1, value.raw.size() - 2};
-    }
-    return any_string(member);
+  [[nodiscard]] std::uint8_t slot_of(EventMember member) const noexcept {
+    return index() ? scratch_->slots_[static_cast<std::size_t>(member)] : EventScratch::kAbsent;
   }
-  // Whether it is a string or not, with or without escapes.
-  [[nodiscard]] std::string_view any_string(EventMember member) const noexcept;
+  [[nodiscard]] std::string_view string(EventMember member) const noexcept {
+    const std::uint8_t slot = slot_of(member);
+    if (slot == EventScratch::kAbsent) return {};
+    const json::Value& value = scratch_->members_[slot].value;
+    // The reader says this of strings only.
+    if (!value.may_have_escapes) [[likely]]
+      return {value.raw.data() + 1, value.raw.size() - 2};
+    return escaped_string(slot);
+  }
+  [[nodiscard]] std::string_view escaped_string(std::uint8_t slot) const noexcept;
   [[nodiscard]] std::string_view undo_escapes(std::uint8_t slot) const noexcept;
   [[nodiscard]] json::Value object(EventMember member) const noexcept;
   [[nodiscard]] std::optional<std::int64_t> integer(EventMember member) const noexcept;

@@ -35,8 +35,12 @@ json::Value root_of(std::string_view body) noexcept {
   return kEventMemberCount;
 }
 
+// No name has a backslash, so a key with escapes is looked for in vain first: it is the rare one that pays.
 inline std::size_t known_member(const json::Member& member) noexcept {
-  return member.key_escaped ? known_escaped(member) : kMemberIndex.find_quoted(member.key);
+  const std::size_t known = kMemberIndex.find_quoted(member.key);
+  if (known == kEventMemberCount && member.key_escaped) [[unlikely]]
+    return known_escaped(member);
+  return known;
 }
 
 bool parse_digits(std::string_view text, std::uint64_t& value) noexcept {
@@ -135,17 +139,12 @@ void Event::keep_known_members() const noexcept {
   }
 }
 
-std::uint8_t Event::slot_of(EventMember member) const noexcept {
-  return index() ? scratch_->slots_[static_cast<std::size_t>(member)] : EventScratch::kAbsent;
-}
-
-std::string_view Event::any_string(EventMember member) const noexcept {
-  const std::uint8_t slot = slot_of(member);
-  if (slot == EventScratch::kAbsent) return {};
+// Of a member that is no string, or whose escapes must be undone.
+std::string_view Event::escaped_string(std::uint8_t slot) const noexcept {
   const json::Value& value = scratch_->members_[slot].value;
   std::string_view text;
-  if (value.plain_text(text)) return text;
-  return value.kind == json::Kind::string ? undo_escapes(slot) : text;
+  if (value.kind != json::Kind::string || value.plain_text(text)) return text;
+  return undo_escapes(slot);
 }
 
 std::string_view Event::undo_escapes(std::uint8_t slot) const noexcept {

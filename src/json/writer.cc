@@ -5,6 +5,10 @@
 
 #include "base/utf8.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace axonpush::inline v0::json {
 
 namespace {
@@ -36,32 +40,78 @@ struct Survey {
   bool high_bytes = false;
 };
 
-using Word = std::uint64_t;
+// Eight bytes at once, and sixteen where the processor has them: most strings are short, plain ASCII, and need nothing
+// but a copy. Loads that overlap look at the last bytes, so that none is called for.
+class Surveyor {
+ public:
+  void eight(const char* at) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    look(word);
+  }
+  void four_to_seven(std::string_view text) noexcept {
+    std::uint32_t first = 0, last = 0;
+    std::memcpy(&first, text.data(), sizeof first);
+    std::memcpy(&last, text.data() + text.size() - sizeof last, sizeof last);
+    look(first | std::uint64_t{last} << 32);
+  }
+  void one_to_three(std::string_view text) noexcept {
+    std::uint64_t word = kOnes * 'a';
+    for (const char c : text) word = word << 8 | static_cast<std::uint8_t>(c);
+    look(word);
+  }
+#if defined(__SSE2__)
+  void sixteen(const char* at) noexcept {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    wide_high_ = _mm_or_si128(wide_high_, bytes);
+    wide_special_ = _mm_or_si128(wide_special_, _mm_or_si128(control, _mm_or_si128(quote, backslash)));
+  }
+  [[nodiscard]] Survey wide_found() const noexcept {
+    return {_mm_movemask_epi8(wide_special_) != 0, _mm_movemask_epi8(wide_high_) != 0};
+  }
+#endif
+  [[nodiscard]] Survey found() const noexcept { return {special_ != 0, (high_ & kHighs) != 0}; }
 
-// Eight bytes at once: most strings are short, plain ASCII, and need nothing but a copy.
-[[nodiscard]] Survey survey(std::string_view text) noexcept {
-  constexpr Word kOnes = 0x0101010101010101;
-  constexpr Word kHighs = kOnes << 7;
-  Word high = 0, special = 0;
-  const auto look = [&](Word word) {
-    const Word quote = word ^ (kOnes * '"');
-    const Word backslash = word ^ (kOnes * '\\');
-    high |= word;
+ private:
+  static constexpr std::uint64_t kOnes = 0x0101010101010101;
+  static constexpr std::uint64_t kHighs = kOnes << 7;
+
+  void look(std::uint64_t word) noexcept {
+    const std::uint64_t quote = word ^ (kOnes * '"');
+    const std::uint64_t backslash = word ^ (kOnes * '\\');
+    high_ |= word;
     // A borrow may mark a byte next to a special one as well: only whether there is any counts here.
-    special |= ((word - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes)) & ~word & kHighs;
-  };
-  std::size_t at = 0;
-  for (; text.size() - at >= sizeof(Word); at += sizeof(Word)) {
-    Word word = 0;
-    std::memcpy(&word, text.data() + at, sizeof word);
-    look(word);
+    special_ |= ((word - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes)) & ~word & kHighs;
   }
-  if (at < text.size()) {
-    Word word = kOnes * 'a';
-    std::memcpy(&word, text.data() + at, text.size() - at);
-    look(word);
+
+  std::uint64_t high_ = 0, special_ = 0;
+#if defined(__SSE2__)
+  __m128i wide_high_ = _mm_setzero_si128(), wide_special_ = _mm_setzero_si128();
+#endif
+};
+
+[[nodiscard]] inline Survey survey(std::string_view text) noexcept {
+  Surveyor surveyor;
+  const char* const end = text.data() + text.size();
+#if defined(__SSE2__)
+  if (text.size() >= 16) {
+    for (const char* at = text.data(); end - at >= 16; at += 16) surveyor.sixteen(at);
+    surveyor.sixteen(end - 16);
+    return surveyor.wide_found();
   }
-  return {special != 0, (high & kHighs) != 0};
+#endif
+  if (text.size() >= 8) {
+    for (const char* at = text.data(); end - at >= 8; at += 8) surveyor.eight(at);
+    surveyor.eight(end - 8);
+  } else if (text.size() >= 4) {
+    surveyor.four_to_seven(text);
+  } else {
+    surveyor.one_to_three(text);
+  }
+  return surveyor.found();
 }
 
 // Writes one escape, at most kEscapeBytes.
