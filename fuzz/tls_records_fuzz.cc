@@ -6,14 +6,11 @@
 //   - an error is not told again by the next call, or has no code;
 //   - another connection's entry in the thread's error queue changes what happens;
 //   - a call does not come to its end.
-// The socket is a seam of the linker's: its functions are defined here and work on memory.
-#include <axonpush/net/socket.h>
 #include <axonpush/net/tls.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +21,7 @@
 #include "net/tls_context.h"
 #include "net/tls_stream.h"
 #include "support/certificates.h"
+#include "support/memory_socket.h"
 
 namespace {
 
@@ -33,59 +31,14 @@ void require(bool holds, const char* what) {
   __builtin_trap();
 }
 
-// What the one socket of an execution has to give and takes.
-struct Wire {
-  std::string arrived;
-  std::string sent;
-  std::size_t chunk = SIZE_MAX;
-  std::size_t room = SIZE_MAX;
-  bool eof = false;
-  int failure = 0;
-  unsigned calls = 0;
-};
-Wire wire;
-constexpr unsigned kCallsMax = 100'000;
-
 }  // namespace
-
-namespace axonpush::inline v0::net {
-
-void Socket::close() noexcept {}
-void Socket::shutdown_output() noexcept {}
-
-IoResult Socket::recv(MutableBytes into) noexcept {
-  require(++wire.calls < kCallsMax, "a call that does not end");
-  if (wire.failure != 0) {
-    error_number_ = wire.failure;
-    return {IoOutcome::error, 0};
-  }
-  if (wire.arrived.empty()) return {wire.eof ? IoOutcome::eof : IoOutcome::would_block, 0};
-  const std::size_t size = std::min({into.size(), wire.arrived.size(), wire.chunk});
-  std::memcpy(into.data(), wire.arrived.data(), size);
-  wire.arrived.erase(0, size);
-  return {IoOutcome::ok, size};
-}
-
-IoResult Socket::send(Bytes from) noexcept {
-  require(++wire.calls < kCallsMax, "a call that does not end");
-  if (wire.failure != 0) {
-    error_number_ = wire.failure;
-    return {IoOutcome::error, 0};
-  }
-  const std::size_t size = std::min(from.size(), wire.room);
-  if (size == 0) return {IoOutcome::would_block, 0};
-  wire.sent.append(text_of(from.first(size)));
-  if (wire.room != SIZE_MAX) wire.room -= size;
-  return {IoOutcome::ok, size};
-}
-
-}  // namespace axonpush::inline v0::net
 
 namespace {
 
 using namespace axonpush;       // NOLINT
 using namespace axonpush::net;  // NOLINT
 using fuzz::Choices;
+using test::wire;
 
 constexpr unsigned kStepsMax = 200;
 constexpr std::size_t kRecordHeaderBytes = 5;
@@ -150,7 +103,7 @@ class Harness {
   TlsContext& context(std::uint8_t bits) { return (bits & 4) != 0 ? parties_.thrifty : parties_.context; }
 
   void begin(std::uint8_t bits) {
-    wire = Wire{};
+    wire = test::Wire{};
     server_ready_ = false;
     pending_.clear();
     records_.clear();
