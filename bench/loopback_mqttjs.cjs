@@ -9,7 +9,7 @@ const [traffic, qosText] = clientId.split(':');
 const qos = Number(qosText);
 const warm = Number(warmText);
 const total = warm + Number(countText);
-const kBatch = 64;
+const kBatch = 256;
 
 const head = '{"id":"evt_01HZX7K3Q900000000","payload":{"text":"';
 const body = Buffer.from(head + 'x'.repeat(503 - head.length - 3) + '"}}');

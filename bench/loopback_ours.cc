@@ -8,7 +8,7 @@ namespace axonpush::bench {
 namespace {
 
 // How many publishes a QoS 0 publisher makes before it waits to be told that they went.
-constexpr std::uint64_t kBatch = 64;
+constexpr std::uint64_t kBatch = 256;
 
 class Ours {
  public:

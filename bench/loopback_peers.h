@@ -27,7 +27,7 @@ class PeerRun {
 
  protected:
   // How many publishes a QoS 0 publisher makes before it waits to be told that they went.
-  static constexpr std::uint64_t kBatch = 64;
+  static constexpr std::uint64_t kBatch = 256;
 
   // Publishes event `row`; on_published() is told later when `tell` is set.
   virtual void publish(std::uint64_t row, bool tell) = 0;

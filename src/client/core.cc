@@ -27,6 +27,7 @@ ClientCore* ClientCore::create(Host& host, ClientOptions options) noexcept {
   }
   std::memcpy(&core->hash_key_, key, sizeof key);
   core->dispatch_.set_key(core->hash_key_);
+  core->content_hash_.set_key(core->hash_key_);
   // T-17: a handle of another client is told from one of this one.
   core->session_ = siphash_64(core->hash_key_, {});
   host.attach(core);

@@ -13,6 +13,7 @@
 #include <axonpush/refresh.h>
 #include <axonpush/trace.h>
 
+#include "base/content_hash.h"
 #include "base/slots.h"
 #include "client/config.h"
 #include "client/dedup.h"
@@ -332,6 +333,7 @@ class ClientCore final : public Driven,
   DeliveredRing delivered_;
   Instant dedup_until_ = Instant::never();
   HashKey hash_key_{};
+  ContentHash content_hash_;
   std::uint32_t epoch_ = 0;
 
   InlineVec<Callback<void(const Result<Realtime>&)>, kConnectWaiters> connect_waiters_;

@@ -14,11 +14,7 @@ EventKey ClientCore::key_of(const Event& event, WithId with_id, bool& has_id) co
     }
   }
   has_id = false;
-  SipHash128 hash(hash_key_);
-  hash.update(event.topic().size());
-  hash.update(bytes_of(event.topic()));
-  hash.update(event.body());
-  return hash.finish();
+  return content_hash_.of(event.topic(), event.body());
 }
 
 // Does another connection deliver beside this one, with a session of its own?
