@@ -14,6 +14,10 @@ inline std::uint64_t load_le64(const std::uint8_t* from) noexcept {
   return value;
 }
 
+inline void store_le64(std::uint8_t* into, std::uint64_t value) noexcept {
+  for (unsigned at = 0; at < 8; ++at) into[at] = static_cast<std::uint8_t>(value >> (8 * at));
+}
+
 // One pair of words under two pairs of key words.
 inline void add_pair(const std::uint8_t* pair, const std::uint64_t* key, Wide& first, Wide& second) noexcept {
   const std::uint64_t left = load_le64(pair);
@@ -33,42 +37,61 @@ void ContentHash::set_key(const HashKey& key) noexcept {
   }
 }
 
-// A block that is no multiple of 16 bytes is filled up with zeros; its size is hashed elsewhere.
-void ContentHash::compress(Bytes block, std::uint64_t (&digest)[4]) const noexcept {
-  Wide first = 0;
-  Wide second = 0;
-  const std::uint8_t* from = block.data();
-  const std::uint64_t* key = words_;
-  for (std::size_t left = block.size() / 16; left != 0; --left, from += 16, key += 2) {
-    add_pair(from, key, first, second);
-  }
-  if (const std::size_t rest = block.size() % 16; rest != 0) {
-    std::uint8_t last[16] = {};
+// What is being compressed.
+class ContentHash::Block {
+ public:
+  explicit Block(const ContentHash& hash) noexcept : words_(hash.words_) {}
+  [[nodiscard]] std::size_t room() const noexcept { return kBlockBytes - size_; }
+  // piece.size() <= room().
+  void add(Bytes piece) noexcept {
+    const std::uint64_t* key = words_ + size_ / sizeof(std::uint64_t);
+    const std::uint8_t* from = piece.data();
+    for (std::size_t left = piece.size() / kPairBytes; left != 0; --left, from += kPairBytes, key += 2) {
+      add_pair(from, key, first_, second_);
+    }
+    size_ += (piece.size() + kPairBytes - 1) / kPairBytes * kPairBytes;
+    const std::size_t rest = piece.size() % kPairBytes;
+    if (rest == 0) return;
+    std::uint8_t last[kPairBytes] = {};
     std::memcpy(last, from, rest);
-    add_pair(last, key, first, second);
+    add_pair(last, key, first_, second_);
   }
-  digest[0] = static_cast<std::uint64_t>(first);
-  digest[1] = static_cast<std::uint64_t>(first >> 64);
-  digest[2] = static_cast<std::uint64_t>(second);
-  digest[3] = static_cast<std::uint64_t>(second >> 64);
-}
+  // Hands the 32 bytes on and begins anew.
+  void end(SipHash128& into) noexcept {
+    std::uint8_t digest[32];
+    store_le64(digest, static_cast<std::uint64_t>(first_));
+    store_le64(digest + 8, static_cast<std::uint64_t>(first_ >> 64));
+    store_le64(digest + 16, static_cast<std::uint64_t>(second_));
+    store_le64(digest + 24, static_cast<std::uint64_t>(second_ >> 64));
+    into.update(Bytes(digest));
+    first_ = second_ = 0;
+    size_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kPairBytes = 16;
+  const std::uint64_t* words_;
+  Wide first_ = 0;
+  Wide second_ = 0;
+  std::size_t size_ = 0;
+};
 
 Hash128 ContentHash::of(std::string_view topic, Bytes body) const noexcept {
   SipHash128 hash(key_);
-  hash.update(topic.size());
-  hash.update(body.size());
-  if (body.size() <= kShortBytes) {
-    hash.update(body);
-  } else {
-    for (Bytes left = body; !left.empty();) {
-      const Bytes block = left.first(left.size() < kBlockBytes ? left.size() : kBlockBytes);
-      std::uint64_t digest[4];
-      compress(block, digest);
-      for (const std::uint64_t word : digest) hash.update(word);
-      left = left.subspan(block.size());
+  std::uint8_t sizes[16];
+  store_le64(sizes, topic.size());
+  store_le64(sizes + 8, body.size());
+  hash.update(Bytes(sizes));
+  Block block(*this);
+  for (Bytes piece : {bytes_of(topic), body}) {
+    while (!piece.empty()) {
+      if (block.room() == 0) block.end(hash);
+      const Bytes part = piece.first(piece.size() < block.room() ? piece.size() : block.room());
+      block.add(part);
+      piece = piece.subspan(part.size());
     }
   }
-  hash.update(bytes_of(topic));
+  block.end(hash);
   return hash.finish();
 }
 

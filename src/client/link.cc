@@ -332,6 +332,10 @@ void Link::append_close(std::uint16_t code) noexcept {
 
 void Link::append_ack(mqtt::PacketType type, std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept {
   std::uint8_t packet[16];
+  if (type == mqtt::PacketType::puback && reason == mqtt::ReasonCode::success) [[likely]] {
+    append(Bytes(packet).first(mqtt::encode_puback(packet, packet_id)));
+    return;
+  }
   mqtt::Ack ack;
   ack.packet_id = packet_id;
   ack.reason_code = reason;

@@ -54,33 +54,32 @@ void append(std::vector<std::uint8_t>& into, std::uint64_t value, unsigned bytes
 // The definition, written out: the input that SipHash-128 is given, byte by byte.
 Hash128 reference(const HashKey& key, const std::string& topic, const std::string& body) {
   std::vector<std::uint64_t> words;
-  for (unsigned at = 0; at < 66; ++at) {
+  for (unsigned at = 0; at < 130; ++at) {
     const std::uint8_t number[2] = {static_cast<std::uint8_t>(at), 0x4E};
     words.push_back(siphash_64(key, number));
   }
+  std::string stream = topic + std::string((16 - topic.size() % 16) % 16, '\0');
+  stream += body + std::string((16 - body.size() % 16) % 16, '\0');
   std::vector<std::uint8_t> input;
   append(input, topic.size(), 8);
   append(input, body.size(), 8);
-  if (body.size() <= 96) {
-    input.insert(input.end(), body.begin(), body.end());
-  } else {
-    for (std::size_t block = 0; block < body.size(); block += ContentHash::kBlockBytes) {
-      Digits pass[2];
-      for (std::size_t at = block; at < body.size() && at < block + ContentHash::kBlockBytes; at += 16) {
-        std::uint64_t pair[2] = {};
-        for (std::size_t byte = 0; byte < 16 && at + byte < body.size(); ++byte) {
-          pair[byte / 8] |= std::uint64_t{static_cast<std::uint8_t>(body[at + byte])} << (8 * (byte % 8));
-        }
-        const std::size_t word = (at - block) / 8;
-        pass[0].add_product(pair[0] + words[word], pair[1] + words[word + 1]);
-        pass[1].add_product(pair[0] + words[word + 2], pair[1] + words[word + 3]);
+  std::size_t block = 0;
+  do {
+    Digits pass[2];
+    for (std::size_t at = block; at < stream.size() && at < block + 1'024; at += 16) {
+      std::uint64_t pair[2] = {};
+      for (std::size_t byte = 0; byte < 16; ++byte) {
+        pair[byte / 8] |= std::uint64_t{static_cast<std::uint8_t>(stream[at + byte])} << (8 * (byte % 8));
       }
-      for (const Digits& number : pass) {
-        for (const std::uint32_t digit : number.digit) append(input, digit, 4);
-      }
+      const std::size_t word = (at - block) / 8;
+      pass[0].add_product(pair[0] + words[word], pair[1] + words[word + 1]);
+      pass[1].add_product(pair[0] + words[word + 2], pair[1] + words[word + 3]);
     }
-  }
-  input.insert(input.end(), topic.begin(), topic.end());
+    for (const Digits& number : pass) {
+      for (const std::uint32_t digit : number.digit) append(input, digit, 4);
+    }
+    block += 1'024;
+  } while (block < stream.size());
   return siphash_128(key, input);
 }
 
@@ -93,16 +92,18 @@ Hash128 hash_of(const std::string& topic, const std::string& body, const HashKey
 TEST(ContentHash, AgreesWithItsDefinitionAtEveryLength) {
   ContentHash hash;
   hash.set_key(kKey);
-  for (std::size_t size = 0; size < 1'200; ++size) {
+  for (std::size_t size = 0; size < 2'200; ++size) {
     const std::string body = body_of(size);
     ASSERT_EQ(hash.of("a/topic", bytes_of(body)), reference(kKey, "a/topic", body)) << size;
   }
   const std::string large = body_of(100'001);
   EXPECT_EQ(hash.of("", bytes_of(large)), reference(kKey, "", large));
+  const std::string long_topic = body_of(1'500);
+  EXPECT_EQ(hash.of(long_topic, bytes_of(large)), reference(kKey, long_topic, large));
 }
 
 TEST(ContentHash, DiffersWithEveryBit) {
-  for (const std::size_t size : {1U, 96U, 97U, 512U, 530U, 1'100U}) {
+  for (const std::size_t size : {1U, 96U, 512U, 1'008U, 1'100U}) {
     const std::string body = body_of(size);
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
     const auto note = [&seen](const Hash128& hash) { return seen.insert({hash.low, hash.high}).second; };
@@ -123,9 +124,10 @@ TEST(ContentHash, TellsSizesTopicsAndKeysApart) {
   EXPECT_NE(hash_of("ab", "c"), hash_of("b", "ca"));
   EXPECT_NE(hash_of("t", body), hash_of("t", body, {1, 2}));
   // Two blocks that change places.
-  const std::string first = body_of(512, 7);
-  const std::string second = body_of(512, 8);
+  const std::string first = body_of(1'008, 7);
+  const std::string second = body_of(1'008, 8);
   EXPECT_NE(hash_of("t", first + second), hash_of("t", second + first));
+  EXPECT_NE(hash_of("", first + second), hash_of("", second + first));
 }
 
 TEST(ContentHash, ReadsNothingBehindTheBody) {
