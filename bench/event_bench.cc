@@ -140,8 +140,9 @@ BENCHMARK(payload)->Name("event/payload_of_members/3");
 void credentials(benchmark::State& state) {
   const std::string body =
       R"({"endpoint":"a1-ats.iot.eu-west-1.amazonaws.com","presignedWssUrl":"wss://a1-ats.iot.eu-west-1.amazonaws.com)"
-      R"(/mqtt?x-amz-customauthorizer-name=axonpush","expiresAt":"2026-11-23T18:00:00Z","topicPrefix":"axonpush/org_1",)"
-      R"("envSlug":"prod","clientId":"client-1","region":"eu-west-1","authorizerName":"axonpush","authToken":")" +
+      R"(/mqtt?x-amz-customauthorizer-name=axonpush","expiresAt":"2026-11-23T18:00:00Z",)"
+      R"("topicPrefix":"axonpush/org_1","envSlug":"prod","clientId":"client-1","region":"eu-west-1",)"
+      R"("authorizerName":"axonpush","authToken":")" +
       std::string(static_cast<std::size_t>(state.range(0)), 't') + "\"}";
   if (!parse_credentials(bytes_of(body)).ok()) return state.SkipWithError("the credentials were refused");
   Measure measure(state);
