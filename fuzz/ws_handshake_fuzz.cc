@@ -116,7 +116,7 @@ int one_input(const std::uint8_t* data, std::size_t size) {
   if ((data[0] & 1) == 0) {
     http::ResponseContext context;
     context.upgrade_requested = true;
-    context.limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = limits::kWsErrorBodyBytes};
+    context.limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = SIZE_MAX};
     check(http::ResponseDecoder(context), input, kOffers[data[0] >> 1 & 3], data + 1, Role::client);
   } else {
     check(http::RequestDecoder(), input, {}, data + 1, Role::server);

@@ -37,7 +37,6 @@ inline constexpr std::size_t kHttpRequestHeadBytes = 16 * 1024;
 
 // --- WebSocket (RFC 6455 10.4: an implementation should limit)
 inline constexpr std::size_t kWsHandshakeBytes = 16 * 1024;
-inline constexpr std::size_t kWsErrorBodyBytes = 4 * 1024;
 inline constexpr std::uint64_t kWsFramePayloadBytes = 16 * 1024 * 1024;  // streamed, nothing is reserved for it
 inline constexpr std::uint64_t kWsMessageBytes = 16 * 1024 * 1024;       // an option
 inline constexpr std::uint32_t kWsFragmentCount = 65'536;                // of one message; an option

@@ -114,10 +114,10 @@ void Link::on_open(ConnectionId id, Transport& transport, TlsVerified verified) 
     end(Error(Errc::no_memory, "no memory for the WebSocket handshake"), refresh::Failure::transient);
     return;
   }
-  const http::ResponseContext context{
-      .head_request = false,
-      .upgrade_requested = true,
-      .limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = limits::kWsErrorBodyBytes}};
+  // Nothing of a refusal's body is read, so however long it is, its status is what counts.
+  const http::ResponseContext context{.head_request = false,
+                                      .upgrade_requested = true,
+                                      .limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = SIZE_MAX}};
   upgrade_ = ::new (memory) http::ResponseDecoder(context);
   if (!write_upgrade(verified)) return;
   flush(host_.now());

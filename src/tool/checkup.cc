@@ -276,10 +276,9 @@ bool Checkup::upgrade() {
   writer.finish();
   Status done = writer.ok() ? wire_.send(writer.written()) : Status(writer.error());
   wipe(MutableBytes(head));
-  http::ResponseDecoder decoder(
-      {.head_request = false,
-       .upgrade_requested = true,
-       .limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = limits::kWsErrorBodyBytes}});
+  http::ResponseDecoder decoder({.head_request = false,
+                                 .upgrade_requested = true,
+                                 .limits = {.head_bytes = limits::kWsHandshakeBytes, .body_bytes = SIZE_MAX}});
   if (done.ok()) done = read_response(decoder);
   if (!done.ok()) return failed(done.error());
   std::vector<ws::HeaderView> headers;

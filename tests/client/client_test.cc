@@ -20,7 +20,7 @@ TEST(ClientConnect, FetchesCredentialsAndConnects) {  // CONTRACT 2, 3
   EXPECT_EQ(request.headers.at("content-length"), "0");
   EXPECT_EQ(request.headers.at("accept"), "application/json");
   EXPECT_EQ(request.headers.at("accept-encoding"), "identity");
-  EXPECT_EQ(request.headers.at("connection"), "close");
+  EXPECT_EQ(request.headers.at("connection"), "close");  // H-47
   EXPECT_EQ(request.headers.at("host"), "api.example.com");
   EXPECT_EQ(request.headers.count("content-type"), 0U);
   ASSERT_EQ(scene.broker.connects.size(), 1U);

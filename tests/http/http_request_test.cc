@@ -197,7 +197,7 @@ TEST(HttpRequestWriter, RefusesWhatWouldInject) {  // T-15, T-16
   }
 }
 
-TEST(HttpRequestWriter, RefusesBadStarts) {
+TEST(HttpRequestWriter, RefusesBadStarts) {  // W-H18
   struct Start {
     std::string method;
     std::string target;

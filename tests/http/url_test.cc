@@ -184,7 +184,7 @@ TEST(Url, PathAndQuery) {
   check(rows);
 }
 
-TEST(Url, PathQueryIsByteForByte) {  // U-07
+TEST(Url, PathQueryIsByteForByte) {  // U-07, W-H17
   const std::string_view text = "wss://h:1/a/../b/%7e?x=%2F?&y";
   const auto url = parse_url(text);
   ASSERT_TRUE(url.ok());
