@@ -1,6 +1,7 @@
 #include "json/walk.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <system_error>
 
 #include "json/number.h"
@@ -111,6 +112,7 @@ const std::uint8_t* scalar_end(const std::uint8_t* at, const std::uint8_t* end, 
   return refuse(findings, Fault::unexpected, at);
 }
 
+#if defined(__cpp_lib_to_chars)
 bool read_real(std::string_view text, double& value) noexcept {
   const char* const end = text.data() + text.size();
   double read = 0;
@@ -123,6 +125,44 @@ bool read_real(std::string_view text, double& value) noexcept {
   if (error != std::errc::result_out_of_range || decimal_order(text) > 0) return false;
   // Too small to be told from zero: zero is the double nearest to it.
   value = text.front() == '-' ? -0.0 : 0.0;
+  return true;
+}
+#else
+bool read_real(std::string_view text, double& value) noexcept { return read_real_portably(text, value); }
+#endif
+
+// The digits as a whole number and an exponent: without a point there is nothing for a locale to spell its own way. Two
+// doubles next to each other and what lies half-way between them have at most 767 significant digits, so of those
+// behind it counts only whether one is not zero.
+bool read_real_portably(std::string_view text, double& value) noexcept {
+  constexpr std::size_t kDigitsMax = 768;
+  char number[kDigitsMax + 32];
+  std::size_t size = 0;
+  if (text.front() == '-') number[size++] = '-';
+  const std::size_t first = size;
+  bool dropped = false;
+  for (const char c : text) {
+    if ((c | 0x20) == 'e') break;
+    if (!is_digit(static_cast<std::uint8_t>(c)) || (size == first && c == '0')) continue;
+    if (size - first < kDigitsMax) {
+      number[size++] = c;
+    } else {
+      dropped = dropped || c != '0';
+    }
+  }
+  if (size == first) number[size++] = '0';
+  if (dropped) number[size++] = '1';
+  // Far beyond what any double holds an exponent is as good as the next one.
+  constexpr int kFar = 100'000;
+  int exponent = decimal_order(text) - static_cast<int>(size - first);
+  exponent = exponent < -kFar ? -kFar : exponent > kFar ? kFar : exponent;
+  number[size++] = 'e';
+  const auto [end, error] = std::to_chars(number + size, number + sizeof number - 1, exponent);
+  if (error != std::errc()) return false;
+  *end = '\0';
+  const double read = std::strtod(number, nullptr);
+  if (read - read != 0) return false;
+  value = read;
   return true;
 }
 

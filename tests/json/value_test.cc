@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "json/json_harness.h"
+#include "json/number.h"
 
 namespace axonpush::test {
 namespace {
@@ -83,6 +84,35 @@ TEST(JsonValue, RealsAreCorrectlyRounded) {
     double real = 0;
     if (error) continue;
     ASSERT_TRUE(root.real(real) && std::memcmp(&real, &expected, sizeof real) == 0) << text;
+  }
+}
+
+// Both ways to read a double, on numbers that are hard: halves between two doubles, and those with a digit far behind.
+TEST(JsonValue, BothReadersOfDoublesAgree) {
+  std::vector<std::string> texts = {
+      "0", "-0", "0.0", "0e99", "1e400", "-1e400", "1e-400", "-1e-400", "1e99999999999999999999",
+      "1e-99999999999999999999", "2.4703282292062327208e-324", "2.4703282292062327209e-324",
+      "1.7976931348623158079e308", "1.7976931348623158080e308",
+      // Half-way between 1 and the next double, and that with a digit more, here and far behind.
+      "1.00000000000000011102230246251565404236316680908203125",
+      "1.00000000000000011102230246251565404236316680908203126",
+      "1.00000000000000011102230246251565404236316680908203125" + repeat("0", 900) + "1",
+      "1.00000000000000011102230246251565404236316680908203125" + repeat("0", 900), "9007199254740993",
+      "9007199254740993" + repeat("0", 300), "9007199254740993." + repeat("0", 2'000) + "1",
+      "0." + repeat("0", 400) + "5e400", repeat("9", 309), repeat("9", 308) + ".9", "1" + repeat("0", 5'000) + "e-5000",
+      "123456789" + repeat("7", 1'000) + "e-1000"};
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 30'000; ++round) {
+    std::string text = std::to_string(random() >> random() % 64);
+    if (random() % 2 == 0) text += "." + std::to_string(random()) + std::to_string(random());
+    if (random() % 2 == 0) text += "e" + std::to_string(static_cast<int>(random() % 700) - 360);
+    texts.push_back(text);
+  }
+  for (const std::string& text : texts) {
+    double one = 7, other = 7;
+    const bool read = json::read_real(text, one);
+    ASSERT_EQ(json::read_real_portably(text, other), read) << text;
+    ASSERT_EQ(std::memcmp(&one, &other, sizeof one), 0) << text;
   }
 }
 
