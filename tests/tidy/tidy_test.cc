@@ -312,6 +312,27 @@ TEST(Tidy, ThereIsNoWayToTurnVerificationOff) {  // X-17
 // --- Citations
 
 // What the code cites and no test does, and the other way round: printed, for whoever looks for a gap.
+// A limit nobody reaches in a test is a number somebody wrote down.
+TEST(Tidy, EveryLimitIsNamedInATest) {  // FAULTS 3.4
+  std::set<std::string> named;
+  static const std::regex kName("\\bk[A-Z][A-Za-z0-9]*\\b");
+  for (const SourceFile& file : files_below("tests/")) {
+    for (const std::string& line : file.lines) {
+      const std::string code = line.substr(0, line.find("//"));
+      for (std::sregex_iterator at(code.begin(), code.end(), kName), end; at != end; ++at) named.insert(at->str());
+    }
+  }
+  std::size_t limits = 0;
+  static const std::regex kLimit("inline constexpr [A-Za-z0-9_:]+ (k[A-Za-z0-9]+) =.*");
+  for (const std::string& line : read_lines(kRoot / "include/axonpush/limits.h")) {
+    std::smatch found;
+    if (!std::regex_match(line, found, kLimit)) continue;
+    ++limits;
+    EXPECT_EQ(named.count(found[1].str()), 1U) << found[1] << " of limits.h is reached in no test";
+  }
+  EXPECT_GT(limits, 70U);
+}
+
 TEST(Tidy, CitationsAreListed) {
   static const std::regex kClause("(\\[MQTT-[0-9.]+-[0-9]+\\])|(RFC [0-9]+ [0-9.]+[0-9])");
   std::set<std::string> in_code;
