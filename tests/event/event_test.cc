@@ -279,6 +279,28 @@ TEST(Event, EscapedStringsOfEverySize) {
   }
 }
 
+// A block of moderate size serves the next event too; a large one goes back to the heap.
+TEST(Event, TheBlockForLongEscapesIsKeptWhileItIsModerate) {
+  EventScratch scratch;
+  const auto blocks_for = [&scratch](std::size_t escapes) {
+    std::string body = "{\"eventId\":\"";
+    for (std::size_t at = 0; at < escapes; ++at) body += "\\n";
+    body += "\"}";
+    const std::string expected(escapes, '\n');
+    const Event event(delivered(body), scratch);
+    const std::uint64_t before = allocation_count();
+    EXPECT_TRUE(event.event_id() == expected);
+    return allocation_count() - before;
+  };
+  EXPECT_EQ(blocks_for(10), 0U);
+  EXPECT_EQ(blocks_for(EventScratch::kTextBytes), 1U);
+  EXPECT_EQ(blocks_for(EventScratch::kTextBytes), 0U);
+  EXPECT_EQ(blocks_for(EventScratch::kKeptBytes), 1U);
+  EXPECT_EQ(blocks_for(EventScratch::kKeptBytes), 1U);
+  EXPECT_EQ(blocks_for(10), 0U);
+  EXPECT_EQ(blocks_for(EventScratch::kTextBytes), 1U);
+}
+
 TEST(Event, ReadingAllocatesNothingWithoutLongEscapes) {
   const std::string body = whole_envelope();
   const std::string escaped = R"({"eventId":"a\nb","payload":{"x":"\u00e9"}})";

@@ -197,6 +197,22 @@ TEST(Payload, AllocatesNothingUpTo1KiBAndOneBlockAbove) {
   EXPECT_EQ(borrowed.json().data(), large.data());
 }
 
+// Only a list that does not fit in place is measured: with every kind of value in it.
+TEST(Payload, MeasuresEveryKindOfValue) {
+  const std::string text(1'100, 'x');
+  const Payload payload = {{"text", text},
+                           {"raw", json::raw(" [1, {\"a\": null}] ")},
+                           {"inner", {{"deep", {{"n", -1}}}}},
+                           {"real", 1.0 / 3},
+                           {"unsigned", UINT64_MAX},
+                           {"flag", false},
+                           {"none", nullptr}};
+  ASSERT_FALSE(payload.error()) << payload.error().what();
+  EXPECT_EQ(payload.json(), "{\"text\":\"" + text +
+                                R"(","raw":[1, {"a": null}],"inner":{"deep":{"n":-1}},"real":0.3333333333333333,)"
+                                R"("unsigned":18446744073709551615,"flag":false,"none":null})");
+}
+
 TEST(Payload, RemembersAnExhaustedHeap) {
   const std::string large = "{\"a\":\"" + std::string(5'000, 'x') + "\"}";
   const Payload original = large;

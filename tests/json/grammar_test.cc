@@ -263,6 +263,19 @@ TEST(JsonGrammar, LeftOpenAndPinned) {  // J-04, J-05, J-09, J-15
   for (const Open& row : rows) EXPECT_EQ(verdict_of(row.document), row.code) << row.name;
 }
 
+// A string that goes on for whole blocks behind an escape.
+TEST(JsonGrammar, LongStringsWithEscapes) {
+  for (std::size_t before = 0; before <= 130; before += 13) {
+    for (std::size_t behind = 0; behind <= 300; behind += behind < 140 ? 1 : 17) {
+      const std::string left(before, 'x'), right(behind, 'y');
+      EXPECT_EQ(verdict_of("[\"" + left + "\\n" + right + "\",1]"), Errc::none);
+      EXPECT_EQ(verdict_of("{\"" + left + "\\u00e9" + right + "\":\"" + right + "\\\"" + left + "\"}"), Errc::none);
+      EXPECT_EQ(verdict_of("[\"" + left + "\\n" + right + "\t\"]"), Errc::json_invalid);
+      EXPECT_EQ(verdict_of("[\"" + left + "\\n" + right), Errc::json_invalid);
+    }
+  }
+}
+
 // The same grammar wherever it meets the borders of the blocks that the vector variants read.
 TEST(JsonGrammar, HoldsAtEveryDistanceFromABlock) {
   const std::string pieces[] = {"\"\\u00e9\"",          "\"\\\\\"", "\"\\\\\\\"\"", "\"a\nb\"",
