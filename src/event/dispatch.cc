@@ -24,9 +24,20 @@ inline std::uint64_t load_word(const char* from) noexcept {
 
 // Both halves of the product, so that every bit of the result depends on every bit of both factors.
 inline std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
+#if defined(__SIZEOF_INT128__)
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(left) * right;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+#else
+  // A processor of 32 bits: the four products of the halves, carried over.
+  const std::uint64_t left_low = left & UINT32_MAX, left_high = left >> 32;
+  const std::uint64_t right_low = right & UINT32_MAX, right_high = right >> 32;
+  const std::uint64_t low = left_low * right_low;
+  const std::uint64_t middle = left_high * right_low + (low >> 32);
+  const std::uint64_t other = left_low * right_high + (middle & UINT32_MAX);
+  const std::uint64_t high = left_high * right_high + (middle >> 32) + (other >> 32);
+  return ((low & UINT32_MAX) | other << 32) ^ high;
+#endif
 }
 
 inline std::uint64_t difference(const char* left, const char* right, std::size_t at) noexcept {
@@ -162,7 +173,7 @@ inline bool DispatchTable::confirm(const Filter& filter, const char* topic, cons
 inline std::uint32_t DispatchTable::find_one(std::uint32_t mask, std::uint64_t hash, const char* topic,
                                              const TopicParts& parts) const noexcept {
   // The table is never full, so an empty bucket ends every search.
-  for (std::size_t at = hash & bucket_mask_; buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
+  for (std::size_t at = home_of(hash); buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
     if (tag_of(buckets_[at]) != tag_of(hash)) continue;
     const std::uint32_t index = filter_of(buckets_[at]);
     if (filters_[index].mask == mask && confirm(filters_[index], topic, parts)) return index;
@@ -262,7 +273,7 @@ std::uint32_t DispatchTable::find_exact(std::string_view topic_filter, const Fil
     return kNone;
   }
   if (buckets_ == nullptr) return kNone;
-  for (std::size_t at = shape.hash & bucket_mask_; buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
+  for (std::size_t at = home_of(shape.hash); buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
     if (tag_of(buckets_[at]) == tag_of(shape.hash) && same(filter_of(buckets_[at]))) return filter_of(buckets_[at]);
   }
   return kNone;
@@ -270,7 +281,7 @@ std::uint32_t DispatchTable::find_exact(std::string_view topic_filter, const Fil
 
 void DispatchTable::place(std::uint32_t index) noexcept {
   const std::uint64_t hash = filters_[index].hash;
-  std::size_t at = hash & bucket_mask_;
+  std::size_t at = home_of(hash);
   while (buckets_[at] != 0) at = (at + 1) & bucket_mask_;
   buckets_[at] = bucket_of(hash, index);
   note_pivot(filters_[index]);
@@ -279,8 +290,8 @@ void DispatchTable::place(std::uint32_t index) noexcept {
 // Not said of a filter without the pivot: its mask is looked up for every topic.
 void DispatchTable::note_pivot(const Filter& filter) noexcept {
   if ((filter.mask & kPivotBit) == 0) return;
-  pivots_[filter.places & bucket_mask_] |= std::uint32_t{1} << filter.mask;
-  pivots_[filter.places >> 32 & bucket_mask_] |= std::uint32_t{1} << filter.mask;
+  pivots_[home_of(filter.places)] |= std::uint32_t{1} << filter.mask;
+  pivots_[home_of(filter.places >> 32)] |= std::uint32_t{1} << filter.mask;
 }
 
 // A bit may stand for several filters, so it stays when one goes: it costs a look-up that finds nothing. When there may
@@ -402,10 +413,10 @@ Result<DispatchHandle> DispatchTable::add(std::string_view topic_filter, std::ui
 
 // Linear probing without tombstones: what stands behind the hole and may not stay there moves into it.
 void DispatchTable::unplace(std::uint32_t index) noexcept {
-  std::size_t hole = filters_[index].hash & bucket_mask_;
+  std::size_t hole = home_of(filters_[index].hash);
   while (filter_of(buckets_[hole]) != index) hole = (hole + 1) & bucket_mask_;
   for (std::size_t at = (hole + 1) & bucket_mask_; buckets_[at] != 0; at = (at + 1) & bucket_mask_) {
-    const std::size_t home = filters_[filter_of(buckets_[at])].hash & bucket_mask_;
+    const std::size_t home = home_of(filters_[filter_of(buckets_[at])].hash);
     // Its search begins at home; it may move only when the hole lies between home and here.
     if (((at - home) & bucket_mask_) < ((at - hole) & bucket_mask_)) continue;
     buckets_[hole] = buckets_[at];

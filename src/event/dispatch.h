@@ -130,6 +130,10 @@ class DispatchTable {
   static constexpr std::uint32_t kPivotBit = 1U << kPivotSegment;
   static constexpr std::uint32_t kMasksWithoutPivot = 0x0F0F0F0F;  // bit m: mask m lacks kPivotBit
   static constexpr std::size_t kBucketBytes = sizeof(Bucket) + sizeof(std::uint32_t);
+  // The bucket where the search for a hash begins.
+  [[nodiscard]] std::size_t home_of(std::uint64_t hash) const noexcept {
+    return static_cast<std::size_t>(hash) & bucket_mask_;
+  }
   // Where a pivot has its two places. Names that differ in a few digits have hashes that differ by a few sums, which
   // the second multiplication tears apart: both places of one are hardly ever those of others.
   [[nodiscard]] std::uint64_t places_of(std::uint64_t pivot_hash) const noexcept {
@@ -137,7 +141,7 @@ class DispatchTable {
   }
   // What both places know: the masks the pivot occurs with, and by chance others.
   [[nodiscard]] std::uint32_t masks_at(std::uint64_t places) const noexcept {
-    return pivots_[places & bucket_mask_] & pivots_[places >> 32 & bucket_mask_];
+    return pivots_[home_of(places)] & pivots_[home_of(places >> 32)];
   }
   [[nodiscard]] static std::size_t segment_of_lowest(std::uint32_t mask) noexcept {
     return static_cast<std::size_t>(std::countr_zero(std::uint64_t{mask}));
