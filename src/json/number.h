@@ -10,11 +10,10 @@ inline constexpr std::ptrdiff_t kFiniteDigits = 308;
 
 // The double nearest to a number that is spelled as RFC 8259 6 has it. False when it is beyond the largest double.
 [[nodiscard]] bool read_real(std::string_view text, double& value) noexcept;
-// The same without std::from_chars for doubles, which some standard libraries still lack: slower, by strtod, whatever
-// the locale.
-[[nodiscard]] bool read_real_portably(std::string_view text, double& value) noexcept;
 
-// About the decimal logarithm of such a number: only its sign is exact.
-[[nodiscard]] int decimal_order(std::string_view text) noexcept;
+// The shortest text that reads back as the same double, of those the one nearest to it; a power of ten is split off
+// where that makes it shorter. `value` is finite. Answers the size.
+inline constexpr std::size_t kRealBytes = 32;
+[[nodiscard]] std::size_t write_real(double value, char (&into)[kRealBytes]) noexcept;
 
 }  // namespace axonpush::inline v0::json

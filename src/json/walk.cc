@@ -1,7 +1,5 @@
 #include "json/walk.h"
 
-#include <charconv>
-#include <cstdlib>
 #include <system_error>
 
 #include "json/number.h"
@@ -110,91 +108,6 @@ const std::uint8_t* scalar_end(const std::uint8_t* at, const std::uint8_t* end, 
   if (*at == 'f') return literal_end(at, end, "false", findings);
   if (*at == 'n') return literal_end(at, end, "null", findings);
   return refuse(findings, Fault::unexpected, at);
-}
-
-#if defined(__cpp_lib_to_chars)
-bool read_real(std::string_view text, double& value) noexcept {
-  const char* const end = text.data() + text.size();
-  double read = 0;
-  const auto [stopped, error] = std::from_chars(text.data(), end, read);
-  if (stopped != end) return false;
-  if (error == std::errc()) {
-    value = read;
-    return read - read == 0;
-  }
-  if (error != std::errc::result_out_of_range || decimal_order(text) > 0) return false;
-  // Too small to be told from zero: zero is the double nearest to it.
-  value = text.front() == '-' ? -0.0 : 0.0;
-  return true;
-}
-#else
-bool read_real(std::string_view text, double& value) noexcept { return read_real_portably(text, value); }
-#endif
-
-// The digits as a whole number and an exponent: without a point there is nothing for a locale to spell its own way. Two
-// doubles next to each other and what lies half-way between them have at most 767 significant digits, so of those
-// behind it counts only whether one is not zero.
-bool read_real_portably(std::string_view text, double& value) noexcept {
-  constexpr std::size_t kDigitsMax = 768;
-  char number[kDigitsMax + 32];
-  std::size_t size = 0;
-  if (text.front() == '-') number[size++] = '-';
-  const std::size_t first = size;
-  bool dropped = false;
-  for (const char c : text) {
-    if ((c | 0x20) == 'e') break;
-    if (!is_digit(static_cast<std::uint8_t>(c)) || (size == first && c == '0')) continue;
-    if (size - first < kDigitsMax) {
-      number[size++] = c;
-    } else {
-      dropped = dropped || c != '0';
-    }
-  }
-  if (size == first) number[size++] = '0';
-  if (dropped) number[size++] = '1';
-  // Far beyond what any double holds an exponent is as good as the next one.
-  constexpr int kFar = 100'000;
-  int exponent = decimal_order(text) - static_cast<int>(size - first);
-  exponent = exponent < -kFar ? -kFar : exponent > kFar ? kFar : exponent;
-  number[size++] = 'e';
-  const auto [end, error] = std::to_chars(number + size, number + sizeof number - 1, exponent);
-  if (error != std::errc()) return false;
-  *end = '\0';
-  const double read = std::strtod(number, nullptr);
-  if (read - read != 0) return false;
-  value = read;
-  return true;
-}
-
-// Where the decimal point stands in front of the first digit that is not zero, were the exponent worked in: 1 for 1.5,
-// 3 for 150, -1 for 0.015. Clamped, since an exponent may have any number of digits.
-int decimal_order(std::string_view text) noexcept {
-  constexpr int kClamp = 1'000'000;
-  int before = 0, after = 0;  // digits before the point, zeros between the point and the first other digit
-  bool point = false, significant = false;
-  std::size_t at = text.front() == '-' ? 1 : 0;
-  for (; at < text.size() && (text[at] | 0x20) != 'e'; ++at) {
-    if (text[at] == '.') {
-      point = true;
-    } else if (significant || text[at] != '0') {
-      significant = true;
-      if (!point && before < kClamp) ++before;
-    } else if (point && after < kClamp) {
-      ++after;
-    }
-    if (point && significant) break;
-  }
-  if (!significant) return -kClamp;
-  while (at < text.size() && (text[at] | 0x20) != 'e') ++at;
-  if (at == text.size()) return before - after;
-  ++at;
-  const bool negative = text[at] == '-';
-  if (text[at] == '-' || text[at] == '+') ++at;
-  int exponent = 0;
-  for (; at < text.size(); ++at) {
-    if (exponent < 10 * kClamp) exponent = exponent * 10 + (text[at] - '0');
-  }
-  return before - after + (negative ? -exponent : exponent);
 }
 
 }  // namespace axonpush::inline v0::json

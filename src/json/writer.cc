@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/utf8.h"
+#include "json/number.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -14,7 +15,6 @@ namespace axonpush::inline v0::json {
 namespace {
 
 constexpr std::size_t kIntegerBytes = 20;  // -9223372036854775808, 18446744073709551615
-constexpr std::size_t kRealBytes = 32;     // -2.2250738585072014e-308 takes 24
 constexpr std::size_t kEscapeBytes = 6;    // \u001f
 
 // RFC 8259 7: what must be escaped, and the letter of its short form; 'u' where there is none. 0: stands as it is.
@@ -223,9 +223,7 @@ void Writer::unsigned_integer(std::uint64_t value) noexcept {
 void Writer::real(double value) noexcept {
   if (value - value != 0) return fail(Failure::invalid_number);  // RFC 8259 6: neither infinity nor NaN can be written
   char digits[kRealBytes];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-  if (error != std::errc()) return fail(Failure::invalid_number);
-  put_token({digits, static_cast<std::size_t>(end - digits)});
+  put_token({digits, write_real(value, digits)});
 }
 
 void Writer::boolean(bool value) noexcept { put_token(value ? "true" : "false"); }
