@@ -24,6 +24,7 @@ class Slots {
       for (std::uint32_t at = 0; at < ChunkEntries; ++at) chunks_[chunk][at].~Slot();
       deallocate(chunks_[chunk], sizeof(Slot) * ChunkEntries);
     }
+    deallocate(chunks_, sizeof(Slot*) * chunks_room_);
   }
 
   [[nodiscard]] std::uint32_t add() noexcept {
@@ -71,7 +72,7 @@ class Slots {
 
   [[nodiscard]] Slot& at(std::uint32_t index) noexcept { return chunks_[index / ChunkEntries][index % ChunkEntries]; }
   bool grow() noexcept {
-    if (chunk_count_ == ChunksMax) return false;
+    if (chunk_count_ == ChunksMax || (chunk_count_ == chunks_room_ && !grow_table())) return false;
     auto* chunk = static_cast<Slot*>(allocate(sizeof(Slot) * ChunkEntries));
     if (chunk == nullptr) return false;
     const std::uint32_t first = chunk_count_ * ChunkEntries;
@@ -84,7 +85,21 @@ class Slots {
     return true;
   }
 
-  Slot* chunks_[ChunksMax] = {};
+  // The table of chunks grows by doubling: an owner with a handful of elements does not pay for thousands.
+  bool grow_table() noexcept {
+    std::uint32_t room = chunks_room_ == 0 ? 4 : 2 * chunks_room_;
+    if (room > ChunksMax) room = ChunksMax;
+    auto** table = static_cast<Slot**>(allocate(sizeof(Slot*) * room));
+    if (table == nullptr) return false;
+    for (std::uint32_t chunk = 0; chunk < chunk_count_; ++chunk) table[chunk] = chunks_[chunk];
+    deallocate(chunks_, sizeof(Slot*) * chunks_room_);
+    chunks_ = table;
+    chunks_room_ = room;
+    return true;
+  }
+
+  Slot** chunks_ = nullptr;
+  std::uint32_t chunks_room_ = 0;
   std::uint32_t chunk_count_ = 0;
   std::uint32_t free_ = kNoSlot;
   std::uint32_t size_ = 0;

@@ -13,6 +13,15 @@ using refresh::Input;
 using refresh::InputKind;
 using refresh::Phase;
 
+namespace {
+
+void free_scratch(void* memory) noexcept {
+  static_cast<EventScratch*>(memory)->~EventScratch();
+  deallocate(memory, sizeof(EventScratch));
+}
+
+}  // namespace
+
 ClientCore::Connection::Connection(ClientCore& core, const mqtt::ClientTerms& terms) noexcept
     : session(terms), link(core.host_, core.config_, core.options_, core.stats_, core, core) {}
 
@@ -20,6 +29,11 @@ ClientCore* ClientCore::create(Host& host, ClientOptions options) noexcept {
   void* memory = allocate(sizeof(ClientCore));
   if (memory == nullptr) return nullptr;
   auto* core = ::new (memory) ClientCore(host);
+  if (!core->take_scratch()) {
+    core->~ClientCore();
+    deallocate(core, sizeof(ClientCore));
+    return nullptr;
+  }
   core->config_error_ = core->config_.take(std::move(options));
   std::uint8_t key[sizeof core->hash_key_] = {};
   if (!core->config_error_ && !host.entropy().fill(key)) {
@@ -43,6 +57,21 @@ ClientCore::~ClientCore() {
     deallocate(connection, sizeof(Connection));
   }
   if (latency_ != nullptr) deallocate(latency_, sizeof(LatencyStats));
+  if (scratch_is_own_) free_scratch(scratch_);
+}
+
+bool ClientCore::take_scratch() noexcept {
+  Workspace* const workspace = host_.workspace();
+  if (workspace != nullptr && workspace->memory != nullptr) {
+    scratch_ = static_cast<EventScratch*>(workspace->memory);
+    return true;
+  }
+  void* memory = allocate(sizeof(EventScratch));
+  if (memory == nullptr) return false;
+  scratch_ = ::new (memory) EventScratch;
+  scratch_is_own_ = workspace == nullptr;
+  if (workspace != nullptr) *workspace = {.memory = scratch_, .destroy = free_scratch};
+  return true;
 }
 
 void ClientCore::release() noexcept {
@@ -219,6 +248,7 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
     return Error(Errc::closed, "the last session is still being disconnected");
   }
   if (connect_waiters_.full()) return Error(Errc::quota, "too many calls of connect_realtime wait for one connection");
+  if (!connect_waiters_.reserve()) return Error(Errc::no_memory, "no memory to connect");
   const bool sharing = connect_wanted_ || machine_.phase != Phase::idle;
   if (sharing && !same_wishes(options_, options)) {
     return Error(Errc::invalid_argument,
@@ -248,7 +278,7 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
     disconnecting_ = disconnect_told_ = finishing_ = false;
     ++session_;
   }
-  static_cast<void>(connect_waiters_.push_back(std::move(done)));
+  static_cast<void>(connect_waiters_.push_back(std::move(done)));  // reserved above
   // An attempt that has failed already and is not told of yet: this call shares its failure.
   if (machine_.phase != Phase::closed) connect_wanted_ = true;
   host_.request_turn(Host::When::later);

@@ -14,6 +14,7 @@
 #include <axonpush/trace.h>
 
 #include "base/content_hash.h"
+#include "base/lazy_vec.h"
 #include "base/slots.h"
 #include "client/config.h"
 #include "client/dedup.h"
@@ -299,6 +300,7 @@ class ClientCore final : public Driven,
     in_callback_ = nested;
   }
   void drop_callbacks() noexcept;
+  [[nodiscard]] bool take_scratch() noexcept;
   void tell_reports() noexcept;
 
   Host& host_;
@@ -324,7 +326,9 @@ class ClientCore final : public Driven,
   Batch batches_[kBatches];
   std::uint32_t first_handler_ = kNoSlot;
   std::uint32_t listener_generation_ = 0;
-  EventScratch scratch_;
+  // The loop's, shared by its clients, because only one event is being delivered at a time; or this client's own.
+  EventScratch* scratch_ = nullptr;
+  bool scratch_is_own_ = false;
 
   Publishes publishes_;
   std::uint32_t written_count_ = 0;   // QoS 0 publishes with a completion, in a cork
@@ -336,7 +340,7 @@ class ClientCore final : public Driven,
   ContentHash content_hash_;
   std::uint32_t epoch_ = 0;
 
-  InlineVec<Callback<void(const Result<Realtime>&)>, kConnectWaiters> connect_waiters_;
+  LazyVec<Callback<void(const Result<Realtime>&)>, kConnectWaiters> connect_waiters_;
   InlineVec<Completion, kDisconnectWaiters> disconnect_waiters_;
   Error connect_error_;  // why the first attempt failed; told when nothing of it is left
   struct QueuedInput {
@@ -344,8 +348,8 @@ class ClientCore final : public Driven,
     Error error;
   };
   InlineVec<QueuedInput, 16> inputs_;
-  InlineVec<TraceRecord, 32> traces_;                // for on_trace; more within one entry are counted and left out
-  InlineVec<Error, kReports> reports_;               // from the program, to be told in the next turn
+  LazyVec<TraceRecord, 32> traces_;                  // for on_trace; more within one entry are counted and left out
+  LazyVec<Error, kReports> reports_;                 // from the program, to be told in the next turn
   FixedText<limits::kMqttClientIdBytes> client_id_;  // of the credentials at hand
   FixedText<limits::kTopicOutBytes> prefix_;         // of the session; it may not change while it lives
   std::uint8_t taken_over_ = kNoConnection;          // whose session the candidate has taken over

@@ -66,7 +66,7 @@ void ClientCore::on_link_event(Link& link, const mqtt::Publish& publish, std::st
                .qos = publish.qos,
                .retain = publish.retain,
                .dup = publish.dup},
-              scratch_);
+              *scratch_);
   DispatchTable::Matches matches(dispatch_, topic);
   std::uint32_t listener = 0;
   bool matched = matches.next(listener);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "net/connection.h"
-#include "net/entropy.h"
+#include "net/loop_shared.h"
 #include "net/reactor_host.h"
 #include "net/tls_sessions.h"
 
@@ -32,9 +32,10 @@ class ReactorHost final : public Host, private Connector, private Timer, private
   Instant now() const noexcept override;
   Instant fresh_now() const noexcept override { return Reactor::clock(); }
   WallTime wall_now() const noexcept override;
-  Entropy& entropy() noexcept override { return entropy_; }
+  Entropy& entropy() noexcept override;
   Connector& connector() noexcept override { return *this; }
-  BufferPool& buffers() noexcept override { return buffers_; }
+  BufferPool& buffers() noexcept override;
+  Workspace* workspace() noexcept override;
   void attach(Driven* driven) noexcept override;
   void request_turn(When when) noexcept override;
 
@@ -63,8 +64,11 @@ class ReactorHost final : public Host, private Connector, private Timer, private
   TlsContext& tls_;
   Resolver* resolver_;
   SystemResolver system_resolver_;
-  SystemEntropy entropy_;
-  BufferPool buffers_;
+  // For a loop that could not be made: nothing is sent or received there.
+  struct NoEntropy final : Entropy {
+    bool fill(MutableBytes) noexcept override { return false; }
+  } no_entropy_;
+  BufferPool no_buffers_;
   TlsSessions sessions_;
   Driven* driven_ = nullptr;
   Connection* connections_ = nullptr;

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "net/fork_guard.h"
 #include "net/heap.h"
+#include "net/loop_shared.h"
 #include "net/poller.h"
 #include "net/posted.h"
 #include "net/timer_heap.h"
@@ -96,6 +97,7 @@ struct Reactor::Impl {
   std::atomic<bool> closed{false};
 
   Readiness batch[Poller::kBatch];
+  LoopShared shared;
 
   [[nodiscard]] bool pending() const noexcept {
     return again_next.head != nullptr || again_now.head != nullptr || end_head != nullptr || queue_head >= 0;
@@ -377,6 +379,7 @@ void Reactor::start(Poller* backend, HostLoop* host) noexcept {
 Reactor::~Reactor() { destroy(impl_); }
 
 const Status& Reactor::status() const noexcept { return status_; }
+LoopShared* Reactor::shared() const noexcept { return impl_ == nullptr ? nullptr : &impl_->shared; }
 bool Reactor::forked() const noexcept { return impl_ != nullptr && impl_->fork_guard.forked(); }
 
 void Reactor::run() noexcept {

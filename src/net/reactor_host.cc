@@ -24,6 +24,22 @@ ReactorHost::~ReactorHost() {
   reactor_.cancel(*this);
 }
 
+Entropy& ReactorHost::entropy() noexcept {
+  LoopShared* const shared = reactor_.shared();
+  if (shared != nullptr) return shared->entropy;
+  return no_entropy_;
+}
+
+BufferPool& ReactorHost::buffers() noexcept {
+  LoopShared* const shared = reactor_.shared();
+  return shared != nullptr ? shared->buffers : no_buffers_;
+}
+
+Workspace* ReactorHost::workspace() noexcept {
+  LoopShared* const shared = reactor_.shared();
+  return shared != nullptr ? &shared->workspace : nullptr;
+}
+
 Instant ReactorHost::now() const noexcept { return turning_ ? turn_now_ : reactor_.now(); }
 
 WallTime ReactorHost::wall_now() const noexcept {

@@ -58,6 +58,11 @@ void set_modes(SSL_CTX* context, const TlsOptions& options) noexcept {
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_default_read_buffer_len(context, kTlsReadBufferBytes);
   }
+  // A session holds the server's certificate, parsed: 6 KiB for each connection that may never be made.
+  if (options.low_memory) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    return;
+  }
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &keep_session);
 }

@@ -136,6 +136,13 @@ class Driven {
   ~Driven() = default;
 };
 
+// Memory that the clients of one loop share, because each needs it only within a call: made by the first of them, in a
+// form only they know, and destroyed by the host.
+struct Workspace {
+  void* memory = nullptr;
+  void (*destroy)(void* memory) noexcept = nullptr;
+};
+
 // Everything a client needs from outside.
 class Host {
  public:
@@ -148,6 +155,8 @@ class Host {
   [[nodiscard]] virtual Entropy& entropy() noexcept = 0;
   [[nodiscard]] virtual Connector& connector() noexcept = 0;
   [[nodiscard]] virtual BufferPool& buffers() noexcept = 0;
+  // nullptr: each client has its own.
+  [[nodiscard]] virtual Workspace* workspace() noexcept { return nullptr; }
   // Registers the one thing to drive; called once, before anything else. nullptr takes it off: no call follows.
   virtual void attach(Driven* driven) noexcept = 0;
   // The deadline may have changed, or there is output to flush. Inside a loop turn: turn() is called before the turn

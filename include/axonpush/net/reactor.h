@@ -13,6 +13,7 @@
 namespace axonpush::inline v0::net {
 
 class Poller;       // a backend; internal
+struct LoopShared;  // internal
 struct PostedTask;  // internal
 
 // Called when a watched descriptor is ready. May add, modify and remove any descriptor, its own included.
@@ -154,6 +155,9 @@ class Reactor {
   void disarm(Timer& timer) noexcept;
   void at_turn_end(TurnEnd& hook) noexcept;  // outside a turn: at the end of the next
   void cancel(TurnEnd& hook) noexcept;
+
+  // Internal: what everybody on this loop has together. nullptr when status() failed.
+  [[nodiscard]] LoopShared* shared() const noexcept;
 
  private:
   struct Impl;
