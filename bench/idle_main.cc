@@ -55,9 +55,10 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept { discounted(
 namespace axonpush::bench {
 namespace {
 
-constexpr std::size_t kUnderWay = 64;  // connections that are being opened at a time
-constexpr double kOwnGoalKib = 64;     // DESIGN 7: default mode, ours alone
-constexpr double kLowGoalKib = 40;     // low-memory mode, OpenSSL's share included
+constexpr std::size_t kUnderWay = 64;       // connections that are being opened at a time
+constexpr double kOwnGoalKib = 64;          // DESIGN 7: default mode, ours alone
+constexpr double kLowGoalKib = 40;          // low-memory mode, OpenSSL's share included
+constexpr std::size_t kJudgedFrom = 5'000;  // with fewer, what the loop keeps for all of them weighs too much
 
 struct Options {
   std::size_t count = 10'000;
@@ -230,12 +231,15 @@ int measure(const Service& service, const Options& options, bool low_memory) {
   std::printf("%-10s %6zu %9.1f %9.1f %9.1f %9.1f %10.1f %9.2f%% %8.1f s\n", low_memory ? "low-memory" : "default",
               live, own, openssl, own + openssl, resident, static_cast<double>(turns) / idle_seconds,
               100 * processor_idle / idle_seconds, opened_in);
+  const bool judged = options.count >= kJudgedFrom;
+  const bool met = low_memory ? own + openssl <= kLowGoalKib : own <= kOwnGoalKib;
   std::printf("           opening took %.2f ms of processor time each; goal: %s %.0f KiB, %s\n",
               1e3 * processor_open / count, low_memory ? "both" : "ours", low_memory ? kLowGoalKib : kOwnGoalKib,
-              (low_memory ? own + openssl <= kLowGoalKib : own <= kOwnGoalKib) ? "met" : "MISSED");
+              !judged ? "not judged with so few"
+              : met   ? "met"
+                      : "MISSED");
   std::fflush(stdout);
-  const bool met = low_memory ? own + openssl <= kLowGoalKib : own <= kOwnGoalKib;
-  return live == options.count && met ? 0 : 1;
+  return live == options.count && (met || !judged) ? 0 : 1;
 }
 
 // A mode in two processes: the service, and the one that is measured.

@@ -1,25 +1,37 @@
 #include "net/tls_sessions.h"
 
+#include <new>
 #include <utility>
+
+#include "base/alloc.h"
 
 namespace axonpush::inline v0::net {
 
 TlsSessions::~TlsSessions() {
-  for (Entry& entry : entries_) SSL_SESSION_free(entry.session);
+  for (Entry& entry : entries()) {
+    SSL_SESSION_free(entry.session);
+    entry.~Entry();
+  }
+  deallocate(entries_, sizeof(Entry) * limits::kTlsSessions);
 }
 
 TlsSessions::Entry* TlsSessions::find(std::string_view host, std::uint16_t port) noexcept {
-  for (Entry& entry : entries_) {
+  for (Entry& entry : entries()) {
     if (entry.session != nullptr && entry.port == port && entry.host.view() == host) return &entry;
   }
   return nullptr;
 }
 
 void TlsSessions::put(std::string_view host, std::uint16_t port, SSL_SESSION* session) noexcept {
+  if (entries_ == nullptr) {
+    entries_ = static_cast<Entry*>(allocate(sizeof(Entry) * limits::kTlsSessions));
+    if (entries_ == nullptr) return SSL_SESSION_free(session);  // the next handshake is a full one
+    for (Entry& entry : entries()) ::new (static_cast<void*>(&entry)) Entry;
+  }
   Entry* target = find(host, port);
   if (target == nullptr) {
     target = &entries_[0];
-    for (Entry& entry : entries_) {
+    for (Entry& entry : entries()) {
       if (entry.session == nullptr) {
         target = &entry;
         break;
@@ -45,7 +57,7 @@ SSL_SESSION* TlsSessions::take(std::string_view host, std::uint16_t port) noexce
 
 std::size_t TlsSessions::size() const noexcept {
   std::size_t count = 0;
-  for (const Entry& entry : entries_) count += entry.session != nullptr ? 1U : 0U;
+  for (const Entry& entry : entries()) count += entry.session != nullptr ? 1U : 0U;
   return count;
 }
 

@@ -31,7 +31,10 @@ class TlsSessions {
     SSL_SESSION* session = nullptr;
   };
   [[nodiscard]] Entry* find(std::string_view host, std::uint16_t port) noexcept;
-  Entry entries_[limits::kTlsSessions];
+  [[nodiscard]] std::span<Entry> entries() const noexcept {
+    return {entries_, entries_ == nullptr ? 0 : limits::kTlsSessions};
+  }
+  Entry* entries_ = nullptr;  // from the first session on: the low-memory mode keeps none
   std::uint64_t clock_ = 0;
 };
 

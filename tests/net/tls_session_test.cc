@@ -4,6 +4,7 @@
 
 #include "net/tls_client.h"
 #include "net/tls_rows.h"
+#include "support/allocations.h"
 
 namespace axonpush::net::test {
 namespace {
@@ -194,6 +195,40 @@ TEST_F(TlsResumption, ShowsATicketOnce) {
   ASSERT_NE(taken, nullptr);
   EXPECT_EQ(end.sessions().take("localhost", listening.port()), nullptr);
   SSL_SESSION_free(taken);
+}
+
+TEST_F(TlsResumption, TheLowMemoryModeKeepsNoSession) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    serve({.chain = {&leaf}, .version_max = version});
+    TlsOptions options = trusting();
+    options.low_memory = true;
+    ClientEnd end(options);
+    for (int connection = 0; connection < 3; ++connection) {
+      ClientSide side;
+      connect_well(end, side);
+      EXPECT_FALSE(side.resumed);
+      EXPECT_EQ(end.sessions().size(), 0U);
+      end.close(side);
+    }
+  }
+}
+
+TEST_F(TlsResumption, WithoutMemoryForASessionTheNextHandshakeIsAFullOne) {
+  serve_good();
+  ClientEnd end(trusting());
+  ClientSide first;
+  {
+    const Status opened = end.open(first, "localhost", listening.port());
+    ASSERT_TRUE(opened.ok());
+    ASSERT_TRUE(turn(end, [&] { return first.settled(); }));
+    const axonpush::test::FailAllocations fault(1, axonpush::test::FailAllocations::Mode::from_then_on);
+    peer->send("tickets come along");
+    ASSERT_TRUE(turn(end, [&] { return !first.received.empty(); }));
+    EXPECT_TRUE(fault.fired());
+  }
+  ClientSide second;
+  connect_well(end, second);
+  EXPECT_FALSE(second.resumed);
 }
 
 // A credentials request that an attacker may play again is not sent early.
