@@ -4,7 +4,7 @@
 //   co::Task<Status> run(Client& client) {
 //     Result<Realtime> rt = co_await co::connect_realtime(client);
 //     if (!rt.ok()) co_return rt.error();
-//     auto ack = co_await co::publish(*rt, {.channel_id = "ch_1", .identifier = "hello", .payload = "{}"});
+//     auto ack = co_await co::publish(*rt, {.channel_id = "ch_1", .identifier = "hello", .payload = R"({"n":1})"});
 //     if (!ack.ok()) co_return ack.error();
 //     co_return co_await co::disconnect(*rt);
 //   }
@@ -18,12 +18,13 @@
 //
 // Where coroutines run: on the loop's thread, inside the loop turn that brought what they waited for, like callbacks,
 // and with the same freedoms. Exceptions may be on or off. A coroutine frame comes from operator new: where that fails
-// it throws std::bad_alloc, or ends the program where exceptions are off. A list of members as a payload is made before
-// the expression with co_await (`const Payload payload = {{"n", 1}};`): g++ 12 cannot compile it inside.
+// it throws std::bad_alloc, or ends the program where exceptions are off.
+// What owns something and is given to an operation has a name: see SafeTemporary below.
 #pragma once
 
 #include <axonpush/client.h>
 
+#include <concepts>
 #include <coroutine>
 #include <new>
 #include <optional>
@@ -47,6 +48,16 @@ namespace detail {
 
 template <class Told>
 class Waker;
+
+// g++ 12 copies a temporary that is made in a co_await expression by a list in braces or as a closure byte by byte into
+// the coroutine's frame, and then destroys both. Where nothing is owned, that does no harm; where something is, it has
+// to have a name before the expression begins (an EventCallback, or the callable itself). The rule holds with every
+// compiler, so that what builds with one works with all.
+template <class Callable>
+concept SafeTemporary = std::is_lvalue_reference_v<Callable> || std::same_as<Callable, EventCallback> ||
+    std::is_trivially_destructible_v<Callable> || requires {
+  typename Callable::MadeByFunction;
+};
 
 // The waiting half of an operation; the Waker in the library's hands is the other. Each knows where the other is, so
 // either may die first.
@@ -127,17 +138,50 @@ class [[nodiscard]] Operation : public detail::Pending<T> {
   [[nodiscard]] T await_resume() noexcept { return std::move(this->told()); }
 };
 
-[[nodiscard]] inline Operation<Result<Realtime>> connect_realtime(Client& client, RealtimeOptions options = {}) {
+[[nodiscard]] inline Operation<Result<Realtime>> connect_realtime(Client& client) {
+  return Operation<Result<Realtime>>([&](detail::Waker<Result<Realtime>> waker) {
+    return client.connect_realtime(RealtimeOptions{}, std::move(waker));
+  });
+}
+// `co_await connect_realtime(client, std::move(options))`.
+template <std::same_as<RealtimeOptions> Options>
+[[nodiscard]] Operation<Result<Realtime>> connect_realtime(Client& client, Options&& options) {
   return Operation<Result<Realtime>>([&](detail::Waker<Result<Realtime>> waker) {
     return client.connect_realtime(std::move(options), std::move(waker));
   });
 }
 
-// As Realtime::publish: comes back with PUBACK at QoS 1, when handed to the transport at QoS 0.
-[[nodiscard]] inline Operation<Result<Published>> publish(Realtime& session, const Message& message,
-                                                          PublishOptions options = {}) {
+// Message, with the payload as JSON text: it owns nothing, so a list in braces may stand in a co_await expression.
+struct TextMessage {
+  std::string_view channel_id = {};  // required
+  std::string_view app_id = {};
+  std::string_view identifier = {};  // required
+  std::string_view payload = {};     // the text of a JSON object, required
+  std::string_view agent_id = {};
+  std::string_view trace_id = {};
+  std::string_view event_type = {};
+  std::string_view environment = {};
+};
+
+// As Realtime::publish: comes back with PUBACK at QoS 1, when handed to the transport at QoS 0. A Message has to have a
+// name.
+template <class Named>
+requires std::same_as<std::remove_const_t<Named>, Message>
+[[nodiscard]] Operation<Result<Published>> publish(Realtime& session, Named& message, PublishOptions options = {}) {
   return Operation<Result<Published>>(
       [&](detail::Waker<Result<Published>> waker) { return session.publish(message, std::move(waker), options); });
+}
+[[nodiscard]] inline Operation<Result<Published>> publish(Realtime& session, const TextMessage& text,
+                                                          PublishOptions options = {}) {
+  const Message message{.channel_id = text.channel_id,
+                        .app_id = text.app_id,
+                        .identifier = text.identifier,
+                        .payload = Payload::borrowed(text.payload),
+                        .agent_id = text.agent_id,
+                        .trace_id = text.trace_id,
+                        .event_type = text.event_type,
+                        .environment = text.environment};
+  return publish(session, message, options);
 }
 [[nodiscard]] inline Operation<Result<Published>> publish_raw(Realtime& session, const RawMessage& message,
                                                               PublishOptions options = {}) {
@@ -188,13 +232,13 @@ class [[nodiscard]] SubscribeOperation : public detail::Pending<Status> {
   Subscription subscription_;
 };
 
-[[nodiscard]] inline SubscribeOperation subscribe(Realtime& session, const SubscribeFilter& filter,
-                                                  EventCallback callback) {
-  return SubscribeOperation(session, filter, std::move(callback), Body::json);
+template <detail::SafeTemporary Callable>
+[[nodiscard]] SubscribeOperation subscribe(Realtime& session, const SubscribeFilter& filter, Callable&& callback) {
+  return SubscribeOperation(session, filter, EventCallback(std::forward<Callable>(callback)), Body::json);
 }
-[[nodiscard]] inline SubscribeOperation subscribe_raw(Realtime& session, const SubscribeFilter& filter,
-                                                      EventCallback callback) {
-  return SubscribeOperation(session, filter, std::move(callback), Body::raw);
+template <detail::SafeTemporary Callable>
+[[nodiscard]] SubscribeOperation subscribe_raw(Realtime& session, const SubscribeFilter& filter, Callable&& callback) {
+  return SubscribeOperation(session, filter, EventCallback(std::forward<Callable>(callback)), Body::raw);
 }
 
 // --- Tasks
@@ -397,19 +441,31 @@ Detached run_callback(Realtime session, Make make, OwnedEvent event) {
   if (!outcome.ok()) session.report(outcome.error());
 }
 
+template <class Make>
+class CoroutineCallback {
+ public:
+  using MadeByFunction = void;
+  CoroutineCallback(Realtime session, Make make) : session_(std::move(session)), make_(std::move(make)) {}
+  void operator()(const Event& event) {
+    Result<OwnedEvent> owned = event.own();
+    if (!owned.ok()) return session_.report(owned.error());
+    static_cast<void>(run_callback(session_, make_, std::move(*owned)));
+  }
+
+ private:
+  Realtime session_;
+  Make make_;
+};
+
 }  // namespace detail
 
 // An event callback made of a coroutine: `make(OwnedEvent)` answers a Task, one for each event; several of them may be
 // under way at once. A task that fails is reported through the session's on_error. `make` is copied for each event.
 //
 //   rt.subscribe({.channel_id = "ch_1"}, co::callback(rt, [](OwnedEvent event) -> co::Task<Status> { ... }));
-template <class Make>
-[[nodiscard]] auto callback(Realtime session, Make make) {
-  return [session = std::move(session), make = std::move(make)](const Event& event) mutable {
-    Result<OwnedEvent> owned = event.own();
-    if (!owned.ok()) return session.report(owned.error());
-    static_cast<void>(detail::run_callback(session, make, std::move(*owned)));
-  };
+template <detail::SafeTemporary Make>
+[[nodiscard]] auto callback(const Realtime& session, Make&& make) {
+  return detail::CoroutineCallback<std::decay_t<Make>>(session, std::forward<Make>(make));
 }
 
 }  // inline namespace of the exception mode

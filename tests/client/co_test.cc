@@ -171,6 +171,44 @@ TEST(Co, ACoroutineMayDestroyTheClient) {
   EXPECT_EQ(scene.alive, 0);
 }
 
+// g++ 12 destroys such a temporary of a co_await expression twice: it must not compile there.
+TEST(Co, TakesNoTemporaryThatOwnsSomething) {
+  const std::string text = "captured";
+  const auto owning = [text](const Event&) {};
+  const auto borrowing = [&text](const Event&) {};
+  static_assert(!co::detail::SafeTemporary<std::remove_const_t<decltype(owning)>>);
+  static_assert(co::detail::SafeTemporary<decltype(owning)&>, "with a name it is welcome");
+  static_assert(co::detail::SafeTemporary<std::remove_const_t<decltype(borrowing)>>);
+  static_assert(co::detail::SafeTemporary<EventCallback>);
+  static_assert(std::is_trivially_destructible_v<co::TextMessage> && std::is_trivially_destructible_v<RawMessage> &&
+                std::is_trivially_destructible_v<SubscribeFilter> &&
+                std::is_trivially_destructible_v<co::StreamOptions>);
+  CoScenario scene;
+  ASSERT_TRUE(scene.connect());
+  const auto work = [](CoScenario& world) -> Task<Status> {
+    const std::string large = R"({"text":")" + std::string(5'000, 'x') + R"("})";
+    const std::string captured(100, 'c');
+    const auto callback = [&world, captured](const Event& event) {
+      world.log.push_back(captured + std::to_string(event.text().size()));
+    };
+    const Result<Subscription> made = co_await co::subscribe(world.rt, {.channel_id = "a"}, callback);
+    if (!made.ok()) co_return made.error();
+    const Message message{.channel_id = "a", .identifier = "x", .payload = large};
+    const Result<Published> named = co_await co::publish(world.rt, message);
+    if (!named.ok()) co_return named.error();
+    const Result<Published> text_only =
+        co_await co::publish(world.rt, {.channel_id = "a", .identifier = "x", .payload = large});
+    while (world.log.size() < 2) {
+      static_cast<void>(co_await co::publish(world.rt, {.channel_id = "b", .identifier = "x", .payload = "{}"}));
+    }
+    co_return text_only.ok() ? Status() : Status(text_only.error());
+  };
+  ASSERT_TRUE(scene.run_to_end(work(scene)));
+  EXPECT_TRUE(scene.outcome.ok());
+  EXPECT_EQ(scene.log[0], scene.log[1]);
+  EXPECT_EQ(scene.log[0].substr(0, 100), std::string(100, 'c'));
+}
+
 // --- Tasks
 
 TEST(CoTask, GivesValuesAndExceptionsToWhoAwaitsIt) {
@@ -254,16 +292,20 @@ TEST(CoCallback, WhatItCapturedOutlivesItsSubscription) {
   ASSERT_TRUE(scene.connect());
   scene.broker.answer_publish = false;
   const auto kept = std::make_shared<std::string>("captured");
-  const Result<Subscription> subscription = scene.rt.subscribe(
-      {.channel_id = "a"}, co::callback(scene.rt, [&scene, kept](OwnedEvent) -> Task<> {
-        static_cast<void>(co_await co::publish(scene.rt, {.channel_id = "b", .identifier = "x", .payload = "{}"}));
-        scene.log.push_back(*kept);
-      }));
-  ASSERT_TRUE(subscription.ok());
+  Subscription subscription;
+  {
+    const auto coroutine = [&scene, kept](OwnedEvent) -> Task<> {
+      static_cast<void>(co_await co::publish(scene.rt, {.channel_id = "b", .identifier = "x", .payload = "{}"}));
+      scene.log.push_back(*kept);
+    };
+    const Result<Subscription> made = scene.rt.subscribe({.channel_id = "a"}, co::callback(scene.rt, coroutine));
+    ASSERT_TRUE(made.ok());
+    subscription = *made;
+  }
   scene.world.run_for(seconds(1));
   scene.event("{}");
   scene.world.run_for(seconds(1));
-  ASSERT_TRUE(scene.rt.unsubscribe(*subscription).ok());
+  ASSERT_TRUE(scene.rt.unsubscribe(subscription).ok());
   scene.world.run_for(seconds(1));
   EXPECT_EQ(kept.use_count(), 2) << "the callback is gone, the coroutine is not";
   ASSERT_TRUE(scene.run_until([&] { return !scene.log.empty(); })) << "PUBACK's own deadline ends the wait";

@@ -36,8 +36,8 @@ co::Task<Status> run(Client& client, Seen& seen) {
   const Result<Subscription> failing = co_await co::subscribe(*rt, {.channel_id = "ch"}, co::callback(*rt, fails));
   if (!failing.ok()) co_return failing.error();
   const Payload payload = {{"n", 1}};
-  const Result<Published> published =
-      co_await co::publish(*rt, {.channel_id = "ch", .identifier = "hello", .payload = payload});
+  const Message message{.channel_id = "ch", .identifier = "hello", .payload = payload};
+  const Result<Published> published = co_await co::publish(*rt, message);
   if (!published.ok()) co_return published.error();
   const std::optional<OwnedEvent> event = co_await stream->next();
   if (event.has_value() && event->identifier() == "hello") ++seen.streamed;
