@@ -402,6 +402,31 @@ TEST(PolicyMqtt, WhatWeNeverAskedForEndsTheConnectionWithItsReason) {  // M-12, 
   }
 }
 
+TEST(PolicyMqtt, AnEventThatMatchesNoFilterIsAcknowledgedAndOnlyCounted) {  // M-25, [MQTT-3.3.2-3]
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  std::size_t told = 0;
+  std::size_t events = 0;
+  ASSERT_TRUE(scene.rt.on_event([&](const Event&) { ++events; }).ok());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "kept"}, [&](const Event&) { ++told; }).ok());
+  bool gone = false;
+  const Result<Subscription> ended = scene.rt.subscribe(
+      {.channel_id = "ended"}, [&](const Event&) { ++told; }, [&](const Status&) { gone = true; });
+  ASSERT_TRUE(ended.ok() && scene.run_until([&] { return gone; }));
+  ASSERT_TRUE(scene.rt.unsubscribe(*ended).ok());
+  scene.world.run_for(seconds(1));
+  // The broker sends what was never asked for, and what is not asked for any more.
+  scene.broker.sessions.begin()->second.filters["axonpush/#"] = 1;
+  scene.broker.publish(scene.topic("elsewhere"), "{}");
+  scene.broker.publish(scene.topic("ended"), "{}");
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.pubacks == 2; }, seconds(10)));
+  EXPECT_EQ(told, 0U);
+  EXPECT_EQ(events, 2U) << "on_event sees every event";
+  EXPECT_EQ(scene.rt.stats().unmatched, 2U);
+  EXPECT_EQ(scene.rt.state(), ConnectionState::live);
+  EXPECT_TRUE(scene.errors.empty() && scene.broker.violations.empty());
+}
+
 // --- T: calls with wrong arguments
 
 TEST(PolicyArguments, KeysAndHeaderValuesAreJudgedAtConstruction) {  // T-15, T-16
