@@ -1,9 +1,8 @@
 // MQTT packets by time. Names: mqtt/operation/payload bytes. A view costs the same whatever the payload's size;
 // encoding copies it.
-#include <benchmark/benchmark.h>
-
 #include <memory>
 
+#include "allocations.h"
 #include "mqtt_inputs.h"
 
 namespace axonpush::bench {
@@ -21,10 +20,6 @@ std::unique_ptr<PublishInput[]> publishes(const benchmark::State& state, With wi
   }
   return inputs;
 }
-void told(benchmark::State& state, std::size_t bytes_each) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(bytes_each));
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
-}
 
 template <With with>
 void publish_decode(benchmark::State& state) {
@@ -32,12 +27,13 @@ void publish_decode(benchmark::State& state) {
   const mqtt::DecodeOptions options;
   mqtt::Packet packet;
   std::size_t turn = 0;
+  Measure measure(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(mqtt::decode(inputs[turn].bytes(), options, packet));
     benchmark::ClobberMemory();
     turn = (turn + 1) % kInputCount;
   }
-  told(state, inputs[0].packet_size);
+  measure.tell(inputs[0].packet_size);
 }
 
 template <With with>
@@ -45,12 +41,13 @@ void publish_encode(benchmark::State& state) {
   const auto inputs = publishes(state, with);
   const auto target = std::make_unique<PublishInput>();
   std::size_t turn = 0;
+  Measure measure(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(mqtt::encode_publish(target->packet, inputs[turn].publish));
     benchmark::ClobberMemory();
     turn = (turn + 1) % kInputCount;
   }
-  told(state, inputs[0].packet_size);
+  measure.tell(inputs[0].packet_size);
 }
 
 void puback_decode(benchmark::State& state) {
@@ -61,33 +58,36 @@ void puback_decode(benchmark::State& state) {
   const mqtt::DecodeOptions options;
   mqtt::Packet packet;
   std::size_t turn = 0;
+  Measure measure(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(mqtt::decode(pubacks[turn], options, packet));
     benchmark::ClobberMemory();
     turn = (turn + 1) % kInputCount;
   }
   demand(packet.type == mqtt::PacketType::puback);
-  told(state, 4);
+  measure.tell(4);
 }
 
 void puback_encode(benchmark::State& state) {
   std::uint8_t target[4];
   std::uint16_t packet_id = 0;
+  Measure measure(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(mqtt::encode_puback(target, ++packet_id));
     benchmark::ClobberMemory();
   }
-  told(state, 4);
+  measure.tell(4);
 }
 
 void topic_check(benchmark::State& state) {
   const auto input = std::make_unique<PublishInput>();
   make_publish(*input, 7, 256, false);
+  Measure measure(state);
   for (auto _ : state) {
     benchmark::DoNotOptimize(mqtt::topic_name_valid(input->publish.topic));
     benchmark::ClobberMemory();
   }
-  told(state, kTopicBytes);
+  measure.tell(kTopicBytes);
 }
 
 BENCHMARK(publish_decode<With::nothing>)->Name("mqtt/publish_decode")->Arg(0)->Arg(256)->Arg(4096)->Arg(65536);

@@ -1,9 +1,9 @@
 // UTF-8 validation: whole and as a stream, mixed text and ASCII. Names: base/operation/size.
-#include <benchmark/benchmark.h>
 
 #include <cstdlib>
 #include <vector>
 
+#include "allocations.h"
 #include "base/utf8.h"
 #include "base/utf8_kernels.h"
 #include "support/mixed_text.h"
@@ -20,8 +20,9 @@ std::vector<std::uint8_t> mixed(std::size_t size) {
 
 void run(benchmark::State& state, utf8::Function function, const std::vector<std::uint8_t>& text) {
   if (function == nullptr) return state.SkipWithError("this processor has not got it");
+  Measure measure(state);
   for (auto _ : state) benchmark::DoNotOptimize(function(text.data(), text.size()));
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(text.size()));
+  measure.tell(text.size());
 }
 
 void utf8_mixed(benchmark::State& state) {
@@ -49,8 +50,9 @@ void utf8_ascii(benchmark::State& state) {
 void utf8_stream(benchmark::State& state) {
   const auto text = mixed(static_cast<std::size_t>(state.range(0)));
   Utf8Stream stream;
+  Measure measure(state);
   for (auto _ : state) benchmark::DoNotOptimize(stream.feed(text));
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(text.size()));
+  measure.tell(text.size());
 }
 
 BENCHMARK(utf8_mixed)->Name("base/utf8_mixed")->Arg(64)->Arg(256)->Arg(4096)->Arg(65536);

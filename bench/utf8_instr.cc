@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "base/utf8.h"
+#include "base/utf8_kernels.h"
 #include "instr.h"
 #include "support/mixed_text.h"
 
@@ -25,12 +26,18 @@ void prepare() {
 void whole(std::uint64_t count) {
   for (std::uint64_t at = 0; at < count; ++at) keep(utf8_valid(texts[at % kInputCount]));
 }
+void by_16(std::uint64_t count) {
+  const utf8::Function ssse3 = utf8::ssse3();
+  if (ssse3 == nullptr) return;
+  for (std::uint64_t at = 0; at < count; ++at) keep(ssse3(texts[at % kInputCount], kSize));
+}
 void streamed(std::uint64_t count) {
   Utf8Stream stream;
   for (std::uint64_t at = 0; at < count; ++at) keep(stream.feed(texts[at % kInputCount]));
 }
 
 const Operation kWhole{"utf8_mixed_4096", prepare, whole};
+const Operation kSsse3{"utf8_mixed_4096_ssse3", prepare, by_16};
 const Operation kStreamed{"utf8_stream_mixed_4096", prepare, streamed};
 
 }  // namespace

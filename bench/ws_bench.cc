@@ -1,11 +1,13 @@
 // WebSocket frames and masks, with memcpy beside them as the floor. Names: ws/operation/size.
 #include <axonpush/ws/frame.h>
-#include <benchmark/benchmark.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include "allocations.h"
+#include "ws/mask.h"
 
 namespace axonpush::bench {
 namespace {
@@ -17,10 +19,6 @@ std::vector<std::uint8_t> some_bytes(std::size_t size) {
 }
 
 constexpr std::uint8_t kKey[4] = {0x9A, 0x01, 0xF3, 0x5C};
-
-void told(benchmark::State& state, std::size_t bytes_each) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(bytes_each));
-}
 
 // Sixteen buffers take turns, so that no round waits for what the last one has just written.
 constexpr std::size_t kBuffers = 16;
@@ -35,24 +33,26 @@ void ws_memcpy(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Buffers buffers(size);
   std::size_t turn = 0;
+  Measure measure(state);
   for (auto _ : state) {
     turn = (turn + 1) % kBuffers;
     std::memcpy(buffers.into[turn].data(), buffers.from[turn].data(), size);
     benchmark::ClobberMemory();
   }
-  told(state, size);
+  measure.tell(size);
 }
 
 void ws_mask_in_place(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Buffers buffers(size);
   std::size_t turn = 0;
+  Measure measure(state);
   for (auto _ : state) {
     turn = (turn + 1) % kBuffers;
     ws::mask_in_place(buffers.into[turn], kKey);
     benchmark::ClobberMemory();
   }
-  told(state, size);
+  measure.tell(size);
 }
 
 void ws_mask_copy(benchmark::State& state) {
@@ -63,12 +63,27 @@ void ws_mask_copy(benchmark::State& state) {
     if (buffers.into[0][at] != (buffers.from[0][at] ^ kKey[at % 4])) std::abort();
   }
   std::size_t turn = 0;
+  Measure measure(state);
   for (auto _ : state) {
     turn = (turn + 1) % kBuffers;
     ws::mask_copy(buffers.into[turn].data(), buffers.from[turn], kKey);
     benchmark::ClobberMemory();
   }
-  told(state, size);
+  measure.tell(size);
+}
+
+// What a processor without AVX2 runs.
+void ws_mask_16_bytes_at_a_time(benchmark::State& state) {
+  const auto size = static_cast<std::size_t>(state.range(0));
+  Buffers buffers(size);
+  std::size_t turn = 0;
+  Measure measure(state);
+  for (auto _ : state) {
+    turn = (turn + 1) % kBuffers;
+    ws::masking::vector16(buffers.into[turn].data(), buffers.from[turn].data(), size, load_be32(kKey));
+    benchmark::ClobberMemory();
+  }
+  measure.tell(size);
 }
 
 // A receive buffer of 64 KiB full of frames of one payload size, as a broker sends them.
@@ -85,6 +100,7 @@ void ws_parse(benchmark::State& state) {
     filled += taken;
     ++frames;
   }
+  Measure measure(state);
   for (auto _ : state) {
     ws::FrameDecoder decoder;
     MutableBytes rest = MutableBytes(buffer).first(filled);
@@ -98,13 +114,14 @@ void ws_parse(benchmark::State& state) {
     }
     if (seen != frames) std::abort();
   }
-  told(state, filled);
+  measure.tell(filled);
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(frames));
 }
 
 BENCHMARK(ws_memcpy)->Name("ws/memcpy")->Arg(64)->Arg(256)->Arg(300)->Arg(1024)->Arg(4096)->Arg(65536);
 BENCHMARK(ws_mask_in_place)->Name("ws/mask_in_place")->Arg(64)->Arg(256)->Arg(300)->Arg(1024)->Arg(4096)->Arg(65536);
 BENCHMARK(ws_mask_copy)->Name("ws/mask_copy")->Arg(64)->Arg(256)->Arg(300)->Arg(1024)->Arg(4096)->Arg(65536);
+BENCHMARK(ws_mask_16_bytes_at_a_time)->Name("ws/mask_copy_sse2")->Arg(64)->Arg(256)->Arg(1024)->Arg(4096)->Arg(65536);
 BENCHMARK(ws_parse)->Name("ws/parse")->Arg(16)->Arg(125)->Arg(256)->Arg(4096);
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "instr.h"
+#include "ws/mask.h"
 
 namespace axonpush::bench {
 namespace {
@@ -68,9 +69,21 @@ void copy(std::uint64_t count) {
   }
 }
 
+// What a processor without AVX2 runs.
+template <std::size_t Size>
+void mask_by_16(std::uint64_t count) {
+  for (std::uint64_t at = 0; at < count; ++at) {
+    std::uint8_t* const payload = payloads[at % kInputCount];
+    ws::masking::vector16(payload, payload, Size, load_be32(keys[at % kInputCount]));
+    keep(payloads);
+  }
+}
+
 const Operation kParse256{"ws_parse_256", prepare_frames, parse};
 const Operation kMask256{"ws_mask_256", prepare_masks, mask<256>};
 const Operation kMask4096{"ws_mask_4096", prepare_masks, mask<4096>};
+const Operation kMask256Sse2{"ws_mask_256_sse2", prepare_masks, mask_by_16<256>};
+const Operation kMask4096Sse2{"ws_mask_4096_sse2", prepare_masks, mask_by_16<4096>};
 const Operation kMaskCopy256{"ws_mask_copy_256", prepare_masks, copy<256>};
 const Operation kMaskCopy4096{"ws_mask_copy_4096", prepare_masks, copy<4096>};
 
