@@ -396,7 +396,7 @@ class Probes : public TlsTest {
  protected:
   // The exit code of tls_probe with this environment, against the server of the test.
   int probe(const std::string& name, const TemporaryFile& trusted, const std::vector<std::string>& environment = {}) {
-    const std::string program = axonpush::test::binary_dir() + "/tests/tls_probe";
+    const std::string program = axonpush::test::binary_dir() + "/tests/" + program_name;
     std::vector<std::string> words = {program, name, std::to_string(listening.port()), trusted.path(), "127.0.0.1"};
     std::vector<std::string> settings = environment;
     std::vector<char*> arguments;
@@ -418,7 +418,9 @@ class Probes : public TlsTest {
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
+  std::string program_name = "tls_probe";
   bool answers = true;
+  bool looks_up = false;  // the name, in place of dialling 127.0.0.1
   std::vector<std::string> requests;
   TemporaryFile ca{root.pem()};
 };
@@ -466,6 +468,27 @@ TEST_F(Probes, TrustTheFileAloneWhateverTheEnvironmentSays) {
   const TemporaryFile other(Certificate({.common_name = "other root", .authority = true}).pem());
   EXPECT_EQ(probe("localhost", other, {"SSL_CERT_FILE=" + ca.path()}), 1);
 }
+
+TEST_F(Probes, LookTheNameUpWithoutAnAddress) {
+  serve_good();
+  looks_up = true;
+  EXPECT_EQ(probe("localhost", ca), 0);
+}
+
+#if defined(AXONPUSH_TEST_STATIC)
+
+// glibc's own look-ups (files and dns) are in its static archive since 2.34; other services would need its shared
+// libraries at run time.
+TEST_F(Probes, WorkWhenTheyAreLinkedStatically) {
+  program_name = "tls_probe_static";
+  serve_good();
+  EXPECT_EQ(probe("localhost", ca), 0);
+  EXPECT_EQ(probe("other.test", ca), 1);
+  looks_up = true;
+  EXPECT_EQ(probe("localhost", ca), 0);
+}
+
+#endif
 
 // A key log is a matter of the tests' programs: the library has none, which tidy_test looks for.
 TEST_F(Probes, LogKeysWhereATestWantsThem) {
