@@ -6,7 +6,40 @@ namespace axonpush::inline v0 {
 
 namespace {
 
-__extension__ typedef unsigned __int128 Wide;
+// A sum of products modulo 2^128.
+#if defined(__SIZEOF_INT128__)
+class Sum {
+ public:
+  void add_product(std::uint64_t left, std::uint64_t right) noexcept { sum_ += static_cast<Wide>(left) * right; }
+  [[nodiscard]] std::uint64_t low() const noexcept { return static_cast<std::uint64_t>(sum_); }
+  [[nodiscard]] std::uint64_t high() const noexcept { return static_cast<std::uint64_t>(sum_ >> 64); }
+
+ private:
+  __extension__ using Wide = unsigned __int128;
+  Wide sum_ = 0;
+};
+#else
+class Sum {
+ public:
+  void add_product(std::uint64_t left, std::uint64_t right) noexcept {
+    const std::uint64_t left_low = left & kHalf, left_high = left >> 32;
+    const std::uint64_t right_low = right & kHalf, right_high = right >> 32;
+    const std::uint64_t lowest = left_low * right_low;
+    const std::uint64_t middle = left_high * right_low + (lowest >> 32);
+    const std::uint64_t other = left_low * right_high + (middle & kHalf);
+    const std::uint64_t low = (lowest & kHalf) | other << 32;
+    low_ += low;
+    high_ += left_high * right_high + (middle >> 32) + (other >> 32) + (low_ < low ? 1 : 0);
+  }
+  [[nodiscard]] std::uint64_t low() const noexcept { return low_; }
+  [[nodiscard]] std::uint64_t high() const noexcept { return high_; }
+
+ private:
+  static constexpr std::uint64_t kHalf = 0xFFFF'FFFF;
+  std::uint64_t low_ = 0;
+  std::uint64_t high_ = 0;
+};
+#endif
 
 inline std::uint64_t load_le64(const std::uint8_t* from) noexcept {
   std::uint64_t value = 0;
@@ -19,11 +52,11 @@ inline void store_le64(std::uint8_t* into, std::uint64_t value) noexcept {
 }
 
 // One pair of words under two pairs of key words.
-inline void add_pair(const std::uint8_t* pair, const std::uint64_t* key, Wide& first, Wide& second) noexcept {
+inline void add_pair(const std::uint8_t* pair, const std::uint64_t* key, Sum& first, Sum& second) noexcept {
   const std::uint64_t left = load_le64(pair);
   const std::uint64_t right = load_le64(pair + 8);
-  first += static_cast<Wide>(left + key[0]) * (right + key[1]);
-  second += static_cast<Wide>(left + key[2]) * (right + key[3]);
+  first.add_product(left + key[0], right + key[1]);
+  second.add_product(left + key[2], right + key[3]);
 }
 
 }  // namespace
@@ -59,20 +92,20 @@ class ContentHash::Block {
   // Hands the 32 bytes on and begins anew.
   void end(SipHash128& into) noexcept {
     std::uint8_t digest[32];
-    store_le64(digest, static_cast<std::uint64_t>(first_));
-    store_le64(digest + 8, static_cast<std::uint64_t>(first_ >> 64));
-    store_le64(digest + 16, static_cast<std::uint64_t>(second_));
-    store_le64(digest + 24, static_cast<std::uint64_t>(second_ >> 64));
+    store_le64(digest, first_.low());
+    store_le64(digest + 8, first_.high());
+    store_le64(digest + 16, second_.low());
+    store_le64(digest + 24, second_.high());
     into.update(Bytes(digest));
-    first_ = second_ = 0;
+    first_ = second_ = Sum();
     size_ = 0;
   }
 
  private:
   static constexpr std::size_t kPairBytes = 16;
   const std::uint64_t* words_;
-  Wide first_ = 0;
-  Wide second_ = 0;
+  Sum first_;
+  Sum second_;
   std::size_t size_ = 0;
 };
 

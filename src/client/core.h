@@ -320,7 +320,7 @@ class ClientCore final : public Driven,
   std::uint32_t attempt_generation_ = 0;
 
   Slots<Filter, 16, (limits::kSubscriptionsCeiling + 15) / 16> filters_;
-  Slots<Listener, 16, 4096> listeners_;
+  Slots<Listener, 64, 1024> listeners_;
   Slots<Waiter, 16, 64> unsubscribe_waiters_;
   DispatchTable dispatch_;
   Batch batches_[kBatches];
