@@ -309,6 +309,39 @@ TEST(Tidy, ThereIsNoWayToTurnVerificationOff) {  // X-17
   }
 }
 
+// FAULTS 3.1: signals, exit handlers and OpenSSL's own state are the host's; and neither a key log nor a verification
+// of somebody's own can get in.
+TEST(Tidy, TheHostsProcessIsLeftAlone) {
+  static const std::set<std::string> kBanned = {"signal",
+                                                "sigaction",
+                                                "atexit",
+                                                "__cxa_atexit",
+                                                "exit",
+                                                "setitimer",
+                                                "OPENSSL_init_ssl",
+                                                "OPENSSL_init_crypto",
+                                                "OPENSSL_cleanup",
+                                                "OPENSSL_atexit",
+                                                "CRYPTO_set_mem_functions",
+                                                "RAND_set_rand_method",
+                                                "CRYPTO_get_ex_new_index",
+                                                "BIO_get_new_index",
+                                                "SSL_CTX_set_keylog_callback",
+                                                "SSL_CTX_set_cert_verify_callback"};
+  std::size_t seen = 0;
+  for (const std::string& archive : archives()) {
+    std::istringstream symbols(run("nm -u " + archive + " 2>/dev/null"));
+    for (std::string line; std::getline(symbols, line);) {
+      const std::size_t at = line.find("U ");
+      if (at == std::string::npos) continue;
+      ++seen;
+      EXPECT_EQ(kBanned.count(line.substr(at + 2)), 0U) << archive << " asks for" << line;
+    }
+  }
+  EXPECT_GT(seen, 100U) << "nm found nothing to judge";
+  EXPECT_EQ(run("strings " + archives()[2] + " | grep -c SSLKEYLOGFILE"), "0\n");
+}
+
 // --- Citations
 
 // What the code cites and no test does, and the other way round: printed, for whoever looks for a gap.
