@@ -114,7 +114,7 @@ void ClientCore::drop_callbacks() noexcept {
     drop(unsubscribe_waiters_[at].done);
   }
   for (auto& waiter : connect_waiters_) drop(waiter);
-  for (Completion& waiter : disconnect_waiters_) drop(waiter);
+  for (DisconnectWaiter& waiter : disconnect_waiters_) drop(waiter.done);
   drop(options_.on_error);
   drop(options_.on_state);
   drop(options_.on_gap);
@@ -309,19 +309,14 @@ void ClientCore::complete_connect(const Error& error, std::size_t count) noexcep
 }
 
 Status ClientCore::disconnect(std::uint64_t session, Completion done) noexcept {
+  if (abandoned_) return {};  // done already; with the client its completions are gone too
   if (in_sink_) return Error(Errc::closed, "a trace sink must not call the client");
-  if (abandoned_ || session != session_ || machine_.phase == Phase::idle) {
-    // Spent already: the completion still runs once, in a turn.
-    if (!abandoned_ && done && disconnect_waiters_.push_back(std::move(done))) {
-      disconnect_over_ = true;
-      host_.request_turn(Host::When::later);
-    }
-    return {};
-  }
-  if (done && !disconnect_waiters_.push_back(std::move(done))) {
+  // Spent already: the completion still runs once, in a turn.
+  const bool spent = session != session_ || machine_.phase == Phase::idle;
+  if (done && !disconnect_waiters_.push_back({std::move(done), spent})) {
     return Error(Errc::quota, "too many calls of disconnect wait for the end");
   }
-  disconnecting_ = true;
+  (spent ? disconnect_over_ : disconnecting_) = true;
   host_.request_turn(Host::When::later);
   return {};
 }
@@ -418,6 +413,7 @@ void ClientCore::finish_if_quiet() noexcept {
     forget_session();
     session_ended_ = true;
     disconnect_over_ = true;
+    for (DisconnectWaiter& waiter : disconnect_waiters_) waiter.spent = true;
     const std::size_t failed = connect_error_ ? connect_waiters_.size() : 0;
     note_state(Error{});
     if (abandoned_) return;
@@ -429,9 +425,14 @@ void ClientCore::finish_if_quiet() noexcept {
   }
   if (!disconnect_over_) return;
   disconnect_over_ = false;
-  while (!disconnect_waiters_.empty() && !abandoned_) {
-    Completion done = std::move(disconnect_waiters_[0]);
-    disconnect_waiters_.erase(0);
+  for (std::size_t at = 0; at < disconnect_waiters_.size() && !abandoned_;) {
+    // Another session's end is still on its way.
+    if (!disconnect_waiters_[at].spent) {
+      ++at;
+      continue;
+    }
+    Completion done = std::move(disconnect_waiters_[at].done);
+    disconnect_waiters_.erase(at);
     call(done, Status{});
   }
 }

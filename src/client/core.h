@@ -208,6 +208,7 @@ class ClientCore final : public Driven,
   void remove_listeners_of(std::uint32_t filter, std::string_view trace_id) noexcept;
   [[nodiscard]] bool names_no_environment(const SubscribeFilter& filter) const noexcept;
   [[nodiscard]] std::string_view behind_environment(std::string_view topic_filter) const noexcept;
+  void unlink_handler(std::uint32_t listener) noexcept;
   void drop_listeners_of(std::uint32_t filter, const Error& told) noexcept;
   [[nodiscard]] Status await_unsubscribed(std::uint32_t filter, Completion done) noexcept;
   void want_reconcile() noexcept;
@@ -341,7 +342,11 @@ class ClientCore final : public Driven,
   std::uint32_t epoch_ = 0;
 
   LazyVec<Callback<void(const Result<Realtime>&)>, kConnectWaiters> connect_waiters_;
-  InlineVec<Completion, kDisconnectWaiters> disconnect_waiters_;
+  struct DisconnectWaiter {
+    Completion done;
+    bool spent = false;  // its session had ended before the call
+  };
+  InlineVec<DisconnectWaiter, kDisconnectWaiters> disconnect_waiters_;
   Error connect_error_;  // why the first attempt failed; told when nothing of it is left
   struct QueuedInput {
     refresh::Input input;

@@ -91,7 +91,7 @@ Result<Subscription> ClientCore::subscribe(std::uint64_t session, const Subscrib
                        : dispatch_.add(wanted.topic_filter.view(), index);
   if (!dispatched.ok()) {
     if (index != kNoSlot) listeners_.release(index);
-    free_filter_if_unused(*found);
+    want_reconcile();  // which frees the filter, if nobody else wants it
     return dispatched.error();
   }
   Listener& listener = listeners_[index];
@@ -233,23 +233,24 @@ void ClientCore::remove_listener(std::uint32_t index) noexcept {
 void ClientCore::free_removed_listeners() noexcept {
   if (!listeners_removed_) return;
   listeners_removed_ = false;
-  for (std::uint32_t* link = &first_handler_; *link != kNoSlot;) {
-    if (listeners_[*link].removed) {
-      *link = listeners_[*link].next_handler;
-    } else {
-      link = &listeners_[*link].next_handler;
-    }
-  }
   for (std::uint32_t at = listeners_.next(0); at != kNoSlot; at = listeners_.next(at + 1)) {
     if (!listeners_[at].removed) continue;
     // A subscribe that was undone before the broker answered is still told: undone.
     Completion done = std::move(listeners_[at].done);
     EventCallback callback = std::move(listeners_[at].callback);
+    // Only now: what runs below may take off others, which this loop meets as well.
+    if (listeners_[at].filter == kNoSlot) unlink_handler(at);
     listeners_.release(at);
     if (done) call(done, Status(Error(Errc::closed, "the subscription was taken off before the broker granted it")));
     drop(callback);
     if (abandoned_) return;
   }
+}
+
+void ClientCore::unlink_handler(std::uint32_t index) noexcept {
+  std::uint32_t* link = &first_handler_;
+  while (*link != index) link = &listeners_[*link].next_handler;
+  *link = listeners_[index].next_handler;
 }
 
 // All callbacks of a filter go; whoever still waits for the broker's answer is told `told`.
@@ -271,7 +272,8 @@ void ClientCore::free_filter_if_unused(std::uint32_t index) noexcept {
     if (grant == Grant::pending || grant == Grant::granted || grant == Grant::leaving) return;
   }
   tell_unsubscribed(index, Status{});
-  if (!abandoned_) filters_.release(index);
+  // Whoever was told may have subscribed to it again.
+  if (!abandoned_ && filters_[index].listeners == 0) filters_.release(index);
 }
 
 void ClientCore::tell_unsubscribed(std::uint32_t filter, const Status& status) noexcept {

@@ -116,7 +116,80 @@ TEST(FaultApi, ListenersMayChangeWhileAnEventIsDispatched) {  // CONTRACT 5
   EXPECT_EQ(added, 1);
 }
 
+TEST(FaultApi, AHandlerTakenOffInsideACompletionIsTakenOffWhole) {  // found by client_api_fuzz: the list became a ring
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int events = 0;
+  const auto undone = scene.rt.subscribe(
+      {.channel_id = "b"}, [](const Event&) {},
+      [&](const Status&) {
+        for (int times = 0; times < 2; ++times) {
+          const auto handler = scene.rt.on_event([](const Event&) {});
+          ASSERT_TRUE(handler.ok());
+          EXPECT_TRUE(scene.rt.off_event(*handler).ok());
+        }
+      });
+  const auto early = scene.rt.on_event([](const Event&) {});
+  ASSERT_TRUE(undone.ok() && early.ok());
+  ASSERT_TRUE(scene.rt.unsubscribe(*undone).ok());
+  ASSERT_TRUE(scene.rt.off_event(*early).ok());
+  scene.world.run_for(seconds(1));
+  ASSERT_TRUE(scene.rt.on_event([&](const Event&) { ++events; }).ok());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  scene.broker.publish(scene.topic("a"), "{}");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(events, 1);
+}
+
+TEST(FaultApi, AFilterSubscribedAgainInsideItsUnsubscribedCompletionLives) {  // its slot was freed under it
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int events = 0;
+  bool granted = false;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  ASSERT_TRUE(scene.rt
+                  .unsubscribe(SubscribeFilter{.channel_id = "a"},
+                               [&](const Status&) {
+                                 ASSERT_TRUE(scene.rt
+                                                 .subscribe(
+                                                     {.channel_id = "a"}, [&](const Event&) { ++events; },
+                                                     [&](const Status& status) { granted = status.ok(); })
+                                                 .ok());
+                               })
+                  .ok());
+  ASSERT_TRUE(scene.run_until([&] { return granted; }, seconds(10)));
+  ASSERT_TRUE(scene.subscribe({.channel_id = "b"}, [](const Event&) {}).ok());
+  scene.broker.publish(scene.topic("a"), "{}");
+  EXPECT_TRUE(scene.run_until([&] { return events == 1; }, seconds(5)));
+}
+
 // --- disconnect
+
+TEST(FaultApi, DisconnectOnASpentHandleTellsItsOwnCallerOnly) {
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  Realtime old = scene.rt;
+  ASSERT_TRUE(scene.rt.disconnect().ok());
+  scene.world.run_for(seconds(5));
+  ASSERT_TRUE(scene.connect());
+  scene.broker.answer_publish = false;
+  ASSERT_TRUE(scene.rt.publish({.channel_id = "a", .identifier = "i", .payload = "{}"}).ok());
+  std::vector<std::string> told;
+  ASSERT_TRUE(scene.rt.disconnect([&](const Status&) { told.emplace_back("live"); }).ok());
+  ASSERT_TRUE(old.disconnect([&](const Status&) { told.emplace_back("spent"); }).ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(told, std::vector<std::string>{"spent"}) << "the other is still draining";
+  scene.world.run_for(seconds(10));
+  EXPECT_EQ(told, (std::vector<std::string>{"spent", "live"}));
+  // Sixteen may wait; who comes after them is told so at once.
+  std::size_t accepted = 0;
+  while (old.disconnect([](const Status&) {}).ok()) ++accepted;
+  EXPECT_EQ(accepted, 16U);
+  scene.world.run_for(seconds(1));
+  scene.client.reset();
+  EXPECT_TRUE(old.disconnect([](const Status&) { FAIL() << "a callback of a client that is gone"; }).ok());
+  scene.world.run_for(seconds(1));
+}
 
 TEST(FaultApi, DisconnectIsIdempotentAndConnectStartsAnew) {
   Scenario scene;
