@@ -9,7 +9,6 @@
 
 namespace axonpush::inline v0 {
 
-using refresh::Input;
 using refresh::InputKind;
 using refresh::Phase;
 
