@@ -174,8 +174,8 @@ TEST(Co, ACoroutineMayDestroyTheClient) {
 // g++ 12 destroys such a temporary of a co_await expression twice: it must not compile there.
 TEST(Co, TakesNoTemporaryThatOwnsSomething) {
   const std::string text = "captured";
-  const auto owning = [text](const Event&) {};
-  const auto borrowing = [&text](const Event&) {};
+  const auto owning = [text](const Event&) { static_cast<void>(text); };
+  const auto borrowing = [&text](const Event&) { static_cast<void>(text); };
   static_assert(!co::detail::SafeTemporary<std::remove_const_t<decltype(owning)>>);
   static_assert(co::detail::SafeTemporary<decltype(owning)&>, "with a name it is welcome");
   static_assert(co::detail::SafeTemporary<std::remove_const_t<decltype(borrowing)>>);
