@@ -60,7 +60,11 @@ class Harness {
  private:
   // --- Bytes
   std::uint8_t byte() { return at_ == end_ ? std::uint8_t{0} : *at_++; }
-  std::uint16_t word() { return static_cast<std::uint16_t>(byte() << 8U | byte()); }
+  // In two sentences: which operand is evaluated first is the compiler's choice.
+  std::uint16_t word() {
+    const unsigned high = byte();
+    return static_cast<std::uint16_t>(high << 8U | byte());
+  }
   std::string_view topic() { return kTopics[byte() % kTopics.size()]; }
   // Ids near each other, ids in flight, ids anywhere.
   std::uint16_t some_id() {
@@ -274,7 +278,8 @@ class Harness {
   }
   // A packet as the codec reads it.
   void hear_bytes() {
-    const std::size_t size = std::min<std::size_t>(byte(), static_cast<std::size_t>(end_ - at_));
+    const std::size_t wanted = byte();
+    const std::size_t size = std::min(wanted, static_cast<std::size_t>(end_ - at_));
     const Bytes wire(at_, size);
     at_ += size;
     Packet packet;

@@ -61,7 +61,8 @@ Message message_of(Input& input) {
   }
   if (message.opcode != Opcode::close) return message;
   // RFC 6455 5.5.1: a code and a reason, as close_payload writes them; the slow way to say the same beside it.
-  const auto code = static_cast<std::uint16_t>(input.byte() << 8 | input.byte());
+  const unsigned high = input.byte();
+  const auto code = static_cast<std::uint16_t>(high << 8 | input.byte());
   std::uint8_t body[limits::kWsControlPayloadBytes];
   const std::size_t body_size = close_payload(body, code, message.payload);
   if (!close_code_valid(code)) {

@@ -386,6 +386,19 @@ TEST(HttpResponse, SmallLimitsHoldToTheByte) {
   EXPECT_EQ(check_everywhere<ResponseDecoder>(input, context).error, Errc::http_too_large);
 }
 
+TEST(HttpResponse, AByteAChunkBehindALongExtensionEndsAtTheLimitOfTheFraming) {  // H-26, RFC 9112 7.1.1
+  const std::string input = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                            repeat("1;" + std::string(200, 'x') + "\r\na\r\n", limits::kHttpBodyBytes);
+  for (const std::size_t piece : {input.size(), std::size_t{16 * 1024}, std::size_t{1'460}}) {
+    std::vector<std::size_t> cuts;
+    for (std::size_t at = piece; at < input.size(); at += piece) cuts.push_back(at);
+    const EventLog log = run<ResponseDecoder>(input, ResponseContext{}, cuts, StreamEnd::orderly, Copies::none);
+    EXPECT_EQ(log.error, Errc::http_too_large) << piece;
+    // Four times the body's limit of framing at 206 bytes a chunk.
+    EXPECT_LE(log.body.size(), limits::kHttpChunkOverheadFactor * limits::kHttpBodyBytes / 206 + 1);
+  }
+}
+
 TEST(HttpResponse, InterimResponses) {
   const std::string final = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
   const std::string proceed = "HTTP/1.1 100 Continue\r\n\r\n";

@@ -10,12 +10,12 @@
 
 namespace axonpush::ws::test {
 
-// Where the stream is cut: everywhere up to 4 KiB, else the first and last 512 places and 200 seeded ones.
+// Where the stream is cut: everywhere up to 4 KiB, else the first and last 512 places and 1,000 seeded ones.
 inline std::vector<std::size_t> split_places(std::size_t size) {
   std::vector<std::size_t> places;
   std::mt19937_64 random(size);
   for (std::size_t at = 0; at <= size; ++at) {
-    if (size <= 4096 || at < 512 || size - at < 512 || random() % size < 200) places.push_back(at);
+    if (size <= 4096 || at < 512 || size - at < 512 || random() % size < 1'000) places.push_back(at);
   }
   return places;
 }

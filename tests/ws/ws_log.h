@@ -50,6 +50,7 @@ inline std::string run(std::string_view input, const DecoderOptions& options, co
         break;
       }
       require(!stopped);
+      require(step.consumed != 0);  // no turn without progress: there are no more turns than bytes
       require(step.payload.empty() || (step.payload.data() >= copy.get() &&
                                        step.payload.data() + step.payload.size() == copy.get() + step.consumed));
       const std::string_view payload = axonpush::text_of(Bytes(step.payload));
