@@ -395,8 +395,11 @@ void Link::flush_records() noexcept {
   bool progressed = false;
   while (cork_.size() >= kCorkBytes) {
     const IoResult sent = transport_->send(Bytes(cork_.readable()).first(kCorkBytes));
-    // What this means is judged by the flush at the turn's end.
-    if (sent.outcome != IoOutcome::ok) break;
+    // What this means is judged by the flush at the turn's end; until then nobody asks again.
+    if (sent.outcome != IoOutcome::ok) {
+      stalled_since_ = host_.now();
+      break;
+    }
     progressed = true;
     stats_.bytes_out += sent.size;
     cork_.consume(sent.size);

@@ -107,5 +107,36 @@ TEST_F(SteadyState, SendsABurstInWholeRecordsAndQueuesNone) {
   EXPECT_EQ(scene.rt.stats().queue_count_max, 0U);  // nothing was kept: all of it went through the cork
 }
 
+// A transport that takes nothing: what is published meanwhile waits in the queue, and goes in its order.
+TEST_F(SteadyState, ABurstIntoAFullTransportKeepsItsOrder) {
+  connect();
+  constexpr int kBurst = 400;
+  scene.broker.newest()->link().stuck = true;
+  scene.host.in_turn([&] {
+    for (int at = 0; at < kBurst; ++at) {
+      const std::string number = std::to_string(at);
+      const auto qos = at % 3 == 0 ? PublishOptions::Delivery::at_least_once : PublishOptions::Delivery::at_most_once;
+      const std::string payload = R"({"n":)" + number + R"(,"text":")" + std::string(100, 'x') + R"("})";
+      const Status sent =
+          scene.rt.publish({.channel_id = "room", .identifier = number, .payload = payload},
+                           [this](const Result<Published>& done) { completed += done.ok() ? 1U : 0U; }, {.qos = qos});
+      EXPECT_TRUE(sent.ok());
+    }
+  });
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(completed, 0U);
+  EXPECT_GT(scene.rt.stats().queue_count_max, 100U);
+  scene.broker.newest()->link().stuck = false;
+  scene.broker.newest()->send_frame(9, "anything");  // the world tells of room when something happens
+  scene.run_until([&] { return completed == kBurst; }, seconds(10));
+  EXPECT_EQ(completed, static_cast<std::uint64_t>(kBurst));
+  ASSERT_EQ(scene.broker.stored.size(), static_cast<std::size_t>(kBurst));
+  for (int at = 0; at < kBurst; ++at) {
+    const std::string expected = R"("identifier":")" + std::to_string(at) + '"';
+    EXPECT_NE(scene.broker.stored[static_cast<std::size_t>(at)].payload.find(expected), std::string::npos) << at;
+  }
+  EXPECT_TRUE(scene.broker.violations.empty());
+}
+
 }  // namespace
 }  // namespace axonpush::test
