@@ -342,9 +342,11 @@ AXONPUSH_JSON_TARGET void walk(const Task& task, Findings& findings) noexcept {
   // A value takes at least one byte, and a comma, a colon or a bracket another.
   if (closed && size / 2 < task.nodes) {
     walk_from<false>(task, at, end, findings);
-  } else {
-    walk_from<true>(task, at, end, findings);
+    // Malformed text may open a value with every byte: whether the limit or the fault comes first is to be counted.
+    if (findings.fault == Fault::none || size <= task.nodes) return;
+    findings = Findings();
   }
+  walk_from<true>(task, at, end, findings);
 }
 
 #undef AXONPUSH_JSON_INLINE

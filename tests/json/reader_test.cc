@@ -192,6 +192,17 @@ TEST(JsonReader, ValuesAtTheLimitAndBeyond) {  // J-14
   EXPECT_EQ(verdict_of("1", {.nodes = 0}), Errc::json_too_large);
 }
 
+// Found by json_differential_fuzz: text too short to hold more values than allowed, were it well-formed, was walked
+// without counting, and a fault behind the limit was told in place of the limit.
+TEST(JsonReader, TheFirstOfALimitAndAFaultIsTold) {
+  EXPECT_EQ(verdict_of("[[[[[[[[[[[{~,},;]]", {.nodes = 10}), Errc::json_too_large);
+  EXPECT_EQ(verdict_of("[[[[[[[[~[[[[,},;]]", {.nodes = 10}), Errc::json_invalid);
+  EXPECT_EQ(verdict_of("[[[[[[[[[~]", {.nodes = 10}), Errc::json_invalid);
+  EXPECT_EQ(verdict_of("[[[[[[[[[[~]", {.nodes = 10}), Errc::json_too_large);
+  const Error error = judge("[[[[[[[[[[[{~,},;]]", {.nodes = 10});
+  EXPECT_EQ(error.offset(), 10U);
+}
+
 // 100,000 keys alike but for their last characters, and as many equal ones: there is no table that they could crowd.
 TEST(JsonReader, KeysChosenToCollideCostNoMore) {  // J-14
   const json::Limits roomy{.bytes = 8 * 1024 * 1024, .nodes = 200'000};
