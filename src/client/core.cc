@@ -263,6 +263,7 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
       return Error(Errc::invalid_argument, "an option of connect_realtime is out of its range");
     }
     options_ = std::move(options);
+    topic_memo_.forget();
     settings_ = {.lead = options_.credentials_refresh_lead,
                  .grace = options_.swap_grace,
                  .drain = options_.drain_timeout,
@@ -442,6 +443,7 @@ void ClientCore::forget_session() noexcept {
   delivered_.clear();
   dedup_until_ = lost_at_ = retry_filters_at_ = Instant::never();
   prefix_.clear();
+  topic_memo_.forget();
   credentials_ = Credentials{};
   for (Connection*& connection : connections_) {
     if (connection == nullptr) continue;

@@ -21,6 +21,7 @@
 #include "client/fetch.h"
 #include "client/link.h"
 #include "client/publishes.h"
+#include "client/topic_memo.h"
 #include "event/dispatch.h"
 
 namespace axonpush::inline v0 {
@@ -332,6 +333,7 @@ class ClientCore final : public Driven,
   bool scratch_is_own_ = false;
 
   Publishes publishes_;
+  TopicMemo topic_memo_;
   std::uint32_t written_count_ = 0;   // QoS 0 publishes with a completion, in a cork
   std::uint32_t failures_ = kNoSlot;  // publishes whose failure is to be told
   SwapDedup swap_dedup_;

@@ -134,6 +134,7 @@ void ClientCore::on_credentials(Credentials credentials, Duration life_left, Ins
   const Result<http::Url> url = http::parse_url(credentials.url.reveal());
   if (url.ok() && !credentials.endpoint.empty() && url->host != credentials.endpoint.view()) ++stats_.endpoint_differs;
   credentials_ = std::move(credentials);
+  topic_memo_.forget();  // their envSlug is a default of topics
   expires_at_ = sent_at + life_left;
   const bool same = serving_ != kNoConnection && at(serving_).client_id == client_id_;
   const bool too_short = expires_at_ - host_.now() < refresh::detail::kDialLifeMin;
@@ -183,6 +184,7 @@ bool ClientCore::take_identity(const Credentials& credentials) noexcept {
     static_cast<void>(client_id_.assign(writer.view()));
   }
   if (prefix_.empty()) {
+    topic_memo_.forget();
     if (!credentials.topic_prefix.empty()) {
       static_cast<void>(prefix_.assign(credentials.topic_prefix.view()));
     } else {

@@ -67,37 +67,33 @@ Status ClientCore::publish(std::uint64_t session, const Message& message, Publis
   if (!usable(session)) return Error(Errc::closed, "the session has ended");
   if (message.identifier.empty()) return Error(Errc::invalid_argument, "publish needs an identifier");
   if (message.payload.error()) return message.payload.error();
-  char topic[limits::kTopicOutBytes];
-  const Result<std::size_t> topic_size = write_publish_topic(topic, topic_defaults(),
-                                                             {.environment = message.environment,
-                                                              .app_id = message.app_id,
-                                                              .channel_id = message.channel_id,
-                                                              .event_type = message.event_type,
-                                                              .agent_id = message.agent_id});
-  if (!topic_size.ok()) return topic_size.error();
+  const Result<std::string_view> topic = topic_memo_.of(topic_defaults(), {.environment = message.environment,
+                                                                           .app_id = message.app_id,
+                                                                           .channel_id = message.channel_id,
+                                                                           .event_type = message.event_type,
+                                                                           .agent_id = message.agent_id});
+  if (!topic.ok()) return topic.error();
   Outgoing outgoing;
   outgoing.message = &message;
-  outgoing.topic = {topic, *topic_size};
+  outgoing.topic = *topic;
   return send(outgoing, std::move(done), options);
 }
 
 Status ClientCore::publish_raw(std::uint64_t session, const RawMessage& message, PublishCompletion done,
                                PublishOptions options) noexcept {
   if (!usable(session)) return Error(Errc::closed, "the session has ended");
-  char topic[limits::kTopicOutBytes];
-  const Result<std::size_t> topic_size = write_publish_topic(topic, topic_defaults(),
-                                                             {.environment = message.environment,
-                                                              .app_id = message.app_id,
-                                                              .channel_id = message.channel_id,
-                                                              .event_type = message.event_type,
-                                                              .agent_id = message.agent_id});
-  if (!topic_size.ok()) return topic_size.error();
+  const Result<std::string_view> topic = topic_memo_.of(topic_defaults(), {.environment = message.environment,
+                                                                           .app_id = message.app_id,
+                                                                           .channel_id = message.channel_id,
+                                                                           .event_type = message.event_type,
+                                                                           .agent_id = message.agent_id});
+  if (!topic.ok()) return topic.error();
   if (message.body.size() > options_.publish_payload_bytes) {
     return Error(Errc::payload_too_large, "the body is over the largest payload");
   }
   Outgoing outgoing;
   outgoing.body = message.body;
-  outgoing.topic = {topic, *topic_size};
+  outgoing.topic = *topic;
   return send(outgoing, std::move(done), options);
 }
 
