@@ -259,6 +259,26 @@ TEST(CoTask, AFailureGoesToOnErrorWhereStartIsGivenTheSession) {
   EXPECT_EQ(scene.rt.stats().callbacks_threw, 1U);
 }
 
+TEST(CoTask, MoreFailuresThanATurnTellsAreCounted) {
+  CoScenario scene;
+  ASSERT_TRUE(scene.connect());
+  const auto work = []() -> Task<> {
+    throw std::runtime_error("again");
+    co_return;
+  };
+  for (int n = 0; n < 40; ++n) co::start(work(), scene.rt);
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.errors.size(), 16U);
+  EXPECT_EQ(scene.rt.stats().callbacks_threw, 40U);
+  // And of a session that is over nothing is told.
+  static_cast<void>(scene.rt.disconnect());
+  scene.world.run_for(seconds(10));
+  co::start(work(), scene.rt);
+  scene.client.reset();
+  co::start(work(), scene.rt);
+  EXPECT_EQ(scene.errors.size(), 16U);
+}
+
 // --- Callbacks
 
 TEST(CoCallback, WhatFailsLaterStillReachesOnError) {  // CONTRACT 5
