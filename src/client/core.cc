@@ -213,7 +213,7 @@ void ClientCore::after_entry(Instant now) noexcept {
 
 bool ClientCore::usable(std::uint64_t session) const noexcept {
   return !abandoned_ && !disconnecting_ && !in_sink_ && session == session_ && machine_.phase != Phase::idle &&
-         machine_.phase != Phase::closed;
+         machine_.phase != Phase::closed && host_.alive();
 }
 
 // --- The caller's connect and disconnect
@@ -242,6 +242,7 @@ bool same_wishes(const RealtimeOptions& left, const RealtimeOptions& right) noex
 Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept {
   if (config_error_) return config_error_;
   if (abandoned_) return Error(Errc::closed, "the client is gone");
+  if (!host_.alive()) return Error(Errc::closed, "this process is the child of a fork");
   if (in_sink_) return Error(Errc::closed, "a trace sink must not call the client");
   if (disconnecting_ && machine_.phase != Phase::idle) {
     return Error(Errc::closed, "the last session is still being disconnected");
@@ -310,6 +311,7 @@ void ClientCore::complete_connect(const Error& error, std::size_t count) noexcep
 
 Status ClientCore::disconnect(std::uint64_t session, Completion done) noexcept {
   if (abandoned_) return {};  // done already; with the client its completions are gone too
+  if (!host_.alive()) return Error(Errc::closed, "this process is the child of a fork");
   if (in_sink_) return Error(Errc::closed, "a trace sink must not call the client");
   // Spent already: the completion still runs once, in a turn.
   const bool spent = session != session_ || machine_.phase == Phase::idle;

@@ -52,6 +52,8 @@ void FacadeCore::run() noexcept {
 }
 
 void FacadeCore::shut_down() noexcept {
+  // The thread is the parent's: it cannot be waited for, and what it holds is left as it is.
+  if (reactor_.forked()) return;
   reactor_.stop();
   if (on_loop()) {
     // Inside a callback of its own: the thread ends by itself once the callback has returned.
@@ -117,6 +119,7 @@ Status FacadeCore::connect(RealtimeOptions options, Callback<void(const Result<R
 }
 
 FacadeCore::Waited FacadeCore::wait_for_end(std::uint64_t session, Duration timeout) noexcept {
+  if (reactor_.forked()) return Waited::ended;
   std::unique_lock lock(mutex_);
   const auto over = [&] { return live_session_ != session || ended_; };
   if (timeout == Duration::max()) {

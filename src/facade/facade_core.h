@@ -83,6 +83,8 @@ class FacadeCore {
 
 template <class Task>
 bool FacadeCore::run_and_wait(Task&& task) noexcept {
+  // The child of a fork has no such thread, and somebody may have held the mutex at that moment.
+  if (reactor_.forked()) return false;
   FacadeWait wait;
   enlist(wait);
   auto* job = &task;

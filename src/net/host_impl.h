@@ -35,6 +35,7 @@ class ReactorHost final : public Host, private Connector, private Timer, private
   Entropy& entropy() noexcept override;
   Connector& connector() noexcept override { return *this; }
   BufferPool& buffers() noexcept override;
+  bool alive() const noexcept override { return !reactor_.forked(); }
   Workspace* workspace() noexcept override;
   void attach(Driven* driven) noexcept override;
   void request_turn(When when) noexcept override;

@@ -155,6 +155,8 @@ class Host {
   [[nodiscard]] virtual Entropy& entropy() noexcept = 0;
   [[nodiscard]] virtual Connector& connector() noexcept = 0;
   [[nodiscard]] virtual BufferPool& buffers() noexcept = 0;
+  // False in the child of a fork: there nothing may be used, and only destroying is allowed.
+  [[nodiscard]] virtual bool alive() const noexcept { return true; }
   // nullptr: each client has its own.
   [[nodiscard]] virtual Workspace* workspace() noexcept { return nullptr; }
   // Registers the one thing to drive; called once, before anything else. nullptr takes it off: no call follows.
