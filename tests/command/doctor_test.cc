@@ -1,6 +1,11 @@
 // axonpush doctor against a sound service, and against one that is broken at each step.
 #include <axonpush/json/reader.h>
 #include <gtest/gtest.h>
+#if defined(__linux__)
+#include <pty.h>
+#else
+#include <util.h>
+#endif
 
 #include "command/tool.h"
 
@@ -48,6 +53,38 @@ TEST(Doctor, TicksEveryStepOfASoundService) {
   EXPECT_EQ(run.out.find('\033'), std::string::npos) << "colour only on a terminal";
   EXPECT_TRUE(service.wait_until(&testing::LoopbackStats::disconnects_received, 1)) << "it leaves in order";
   EXPECT_EQ(service.stats().protocol_errors, 0U);
+}
+
+// The same on a terminal: a pseudo-terminal is one.
+std::string run_on_terminal(std::vector<std::string> words) {
+  words.insert(words.begin(), AXONPUSH_TOOL);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) {
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  std::string shown;
+  char block[4096];
+  // Linux answers EIO when the last writer has gone.
+  for (ssize_t got = 0; (got = ::read(terminal, block, sizeof block)) > 0;) {
+    shown.append(block, static_cast<std::size_t>(got));
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(terminal);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << shown;
+  return shown;
+}
+
+TEST(Doctor, ColoursAndShowsWhatIsUnderWayOnATerminal) {
+  LoopbackService service;
+  const std::string shown = run_on_terminal(against(service, "doctor"));
+  EXPECT_TRUE(contains(shown, "\033[32m✓\033[0m broker event")) << shown;
+  EXPECT_TRUE(contains(shown, "\033[2m… broker connack\033[0m\r")) << "the step that is under way";
 }
 
 TEST(Doctor, TellsNoSecret) {
