@@ -50,6 +50,10 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
     copy = Copy::maybe_repeated;
   } else if (redelivered && !has_id) {
     copy = Copy::maybe_repeated;
+  } else if (redelivered && !overlaps(connection)) {
+    // When it came first nobody may have read its body: it is remembered by its bytes then.
+    bool unused = false;
+    if (delivered_.delivered_before(key_of(event, WithId::no, unused), epoch)) return Copy::repeated;
   }
   static_cast<void>(delivered_.remember(key, epoch));
   return copy;
@@ -70,7 +74,14 @@ void ClientCore::on_link_event(Link& link, const mqtt::Publish& publish, std::st
   DispatchTable::Matches matches(dispatch_, topic);
   std::uint32_t listener = 0;
   bool matched = matches.next(listener);
-  const bool reads_json = first_handler_ != kNoSlot || (matched && listeners_[listener].body == Body::json);
+  // Whoever wants the body read brings its id to light; where nobody does it stays unread.
+  bool reads_json = first_handler_ != kNoSlot || (matched && listeners_[listener].body == Body::json);
+  if (matched && !reads_json) {
+    DispatchTable::Matches others(dispatch_, topic);
+    for (std::uint32_t other = 0; !reads_json && others.next(other);) {
+      reads_json = listeners_[other].body == Body::json;
+    }
+  }
   switch (judge_copy(index_of(link), event, redelivered, reads_json ? WithId::yes : WithId::no)) {
     case Copy::first:
       break;
