@@ -243,6 +243,7 @@ void ClientCore::start_dial(Credit credit) noexcept {
     take_back(candidate_);
     forget_grants(candidate_);
     connection.client_id = client_id_;
+    connection.has_session = false;  // until a CONNACK says otherwise
   }
   if (takes_over) {
     // What the broker has not seen our PUBACK of comes again on the new connection, with an id or without.
