@@ -385,8 +385,8 @@ void BrokerPeer::on_connect(const std::string& body) {
   connected_at_ = broker_.world_.now();
   if (director != nullptr) director->on_connected(*this, seen, present);
   const std::string announces = announced() + broker_.connack_properties;
-  send_packet(packet(
-      0x20, std::string(1, static_cast<char>(present ? 1 : 0)) + '\0' + variable(announces.size()) + announces));
+  send_packet(
+      packet(0x20, std::string(1, static_cast<char>(present ? 1 : 0)) + '\0' + variable(announces.size()) + announces));
   if (present) resume();
 }
 

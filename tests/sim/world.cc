@@ -16,7 +16,8 @@ std::uint64_t stream_seed(std::uint64_t seed, std::string_view subsystem, std::u
 }
 
 bool SeededEntropy::fill(MutableBytes into) noexcept {
-  if (failing) return false;
+  failed = failing || (injection != nullptr && injection->hit());
+  if (failed) return false;
   std::size_t at = 0;
   while (at < into.size()) {
     std::uint64_t value = random_.next();
@@ -64,6 +65,7 @@ class SimTransport final : public Transport {
 
   IoResult recv(MutableBytes into) noexcept override {
     Connection& link = connection_;
+    if (link.world_.injection != nullptr && link.world_.injection->hit()) return link.die();
     if (link.frozen) return {};
     if (link.arrived_ != 0) {
       const std::size_t size = std::min({link.arrived_, into.size(), link.chunk});
@@ -82,6 +84,7 @@ class SimTransport final : public Transport {
   IoResult send(Bytes from) noexcept override {
     Connection& link = connection_;
     if (link.ended_ && link.cut_ == Connection::Cut::reset) return {.outcome = IoOutcome::error};
+    if (link.world_.injection != nullptr && link.world_.injection->hit()) return link.die();
     if (link.stuck || link.frozen) return {};
     const std::size_t size = std::min(from.size(), link.chunk);
     if (link.world_.observer != nullptr) link.world_.observer->writing(link, from.first(size));
@@ -163,10 +166,38 @@ void Connection::send(std::string_view bytes) {
     bytes = changed;
     if (bytes.empty()) return;
   }
+  if (world_.byte_fault.kind != ByteFault::Kind::none && !apply_byte_fault(bytes)) return;
   sent_total_ += bytes.size();
   if (to_client_.add(bytes, world_.now() + latency)) {
     world_.at(to_client_.last, [kept = shared_from_this()] { kept->deliver_to_client(); });
   }
+}
+
+IoResult Connection::die() {
+  ended_ = true;
+  cut_ = Cut::reset;
+  arrived_ = 0;
+  harmed = true;
+  host_->again(id_);
+  return {.outcome = IoOutcome::error};
+}
+
+bool Connection::apply_byte_fault(std::string_view& bytes) {
+  ByteFault& fault = world_.byte_fault;
+  if (port_ != fault.port) return true;
+  const std::uint64_t before = fault.sent;
+  fault.sent += bytes.size();
+  if (before + bytes.size() <= fault.after) return true;
+  const ByteFault::Kind kind = std::exchange(fault.kind, ByteFault::Kind::none);
+  harmed = true;
+  send(bytes.substr(0, static_cast<std::size_t>(fault.after - before)));
+  if (kind == ByteFault::Kind::stall) {
+    stuck = true;
+    garble = [](std::string& swallowed) { swallowed.clear(); };
+  } else {
+    end(kind == ByteFault::Kind::cut ? Cut::orderly : Cut::reset);
+  }
+  return false;
 }
 
 void Connection::end(Cut how) {
@@ -288,6 +319,7 @@ std::shared_ptr<Connection> VirtualHost::find(ConnectionId id) const {
 Status VirtualHost::open(const Endpoint& endpoint, ConnectionId id, ConnectionSink& sink) noexcept {
   if (world_.observer != nullptr) world_.observer->opening(*this, endpoint, id);
   if (open_error) return open_error;
+  if (world_.injection != nullptr && world_.injection->hit()) return Error(Errc::no_fds, "no descriptor is left");
   const DialPlan plan = world_.plan_for ? world_.plan_for(*this, endpoint) : world_.plan(endpoint);
   auto made = std::shared_ptr<Connection>(new Connection(world_, id, endpoint.port));
   made->sink_ = &sink;

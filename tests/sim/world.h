@@ -47,6 +47,37 @@ class Random {
 // One stream per subsystem and entity: taking one away does not shift the others.
 [[nodiscard]] std::uint64_t stream_seed(std::uint64_t seed, std::string_view subsystem, std::uint64_t entity = 0);
 
+// Makes the k-th call of a seam fail, or all from the k-th on: open, recv, send, entropy and allocation count together.
+struct Injection {
+  std::uint64_t calls = 0;
+  std::uint64_t first = 0;   // 0: none
+  std::uint64_t second = 0;  // one more
+  bool onward = false;
+  bool lifted = false;
+  std::uint64_t hits = 0;
+
+  bool hit() {
+    if (lifted) return false;
+    ++calls;
+    const bool failing = (first != 0 && (onward ? calls >= first : calls == first)) || (second != 0 && calls == second);
+    if (failing) ++hits;
+    return failing;
+  }
+};
+
+// Ends or stops what the servers of one port send after so many bytes, over all connections.
+struct ByteFault {
+  enum class Kind : std::uint8_t {
+    none,
+    cut,
+    reset,
+    stall
+  } kind = Kind::none;
+  std::uint16_t port = 0;
+  std::uint64_t after = 0;
+  std::uint64_t sent = 0;
+};
+
 // The last four-byte draws of an entropy stream, in order: masks and jitter are drawn four bytes at a time, so who
 // judges a run can tell where they came from.
 struct Draws {
@@ -61,7 +92,9 @@ class SeededEntropy final : public Entropy {
   explicit SeededEntropy(std::uint64_t seed) : random_(seed) {}
   bool fill(MutableBytes into) noexcept override;
   bool failing = false;
+  bool failed = false;  // the last time it was asked
   Draws draws;
+  Injection* injection = nullptr;
 
  private:
   Random random_;
@@ -168,6 +201,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool add(std::string_view more, Instant when);
     void drop(std::size_t size);
   };
+  // False: nothing more goes out.
+  [[nodiscard]] bool apply_byte_fault(std::string_view& bytes);
+  // A seam failed: the stream is dead for good, both ways.
+  [[nodiscard]] IoResult die();
   void deliver_to_server();
   void deliver_to_client();
   [[nodiscard]] std::size_t arrived() const { return arrived_; }
@@ -298,6 +335,8 @@ class World {
 
   std::uint64_t events = 0;
   WorldObserver* observer = nullptr;
+  Injection* injection = nullptr;
+  ByteFault byte_fault;
 
  private:
   friend class VirtualHost;

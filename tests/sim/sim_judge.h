@@ -1,0 +1,361 @@
+// Judges a run after every event: the invariants of the specification's list, by their numbers. It sees the seams (what
+// is opened, written and read, every allocation), the model servers, the client's trace and all that its callbacks are
+// told; never the client's own state.
+#pragma once
+
+#include <axonpush/client.h>
+#include <axonpush/refresh.h>
+#include <axonpush/trace.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/model_broker.h"
+#include "sim/sim_heap.h"
+#include "sim/sim_plan.h"
+#include "sim/world.h"
+
+namespace axonpush::sim {
+
+// The number of a broken invariant, and what was seen.
+struct Breach {
+  int invariant = 0;  // 0: none
+  std::string what;
+  Duration at;
+};
+
+inline constexpr std::string_view kApiKey = "ak_APIKEYMARKER-f3b1c9d7e5a24680";
+inline constexpr std::string_view kQueryMarker = "SECRETQUERYMARKER";
+inline constexpr std::string_view kPayloadMarker = "PAYLOADMARKER";
+
+// Rare branches that a long run must have met at least once; counted.
+enum class Mark : std::uint8_t {
+  swapped,
+  swapped_by_takeover,
+  swapped_with_traffic,
+  gap_told,
+  session_resumed,
+  attempt_promoted,   // serving lost while an attempt was under way
+  old_served_again,   // the new one died in the overlap
+  candidate_dropped,  // a new one failed, the old one went on
+  drained_late,       // the drain's deadline passed with a publish in flight
+  republished,
+  duplicate_dropped,
+  duplicate_told,  // maybe_duplicate
+  twin_kept,       // two equal events, both delivered
+  queue_full,
+  publish_refused,
+  publish_overdue,
+  filter_lost,
+  filter_refused,
+  rate_limited,
+  credentials_refused,
+  conflict,
+  keepalive_timeout,
+  disconnect_in_flight,  // disconnect while publishes waited
+  destroyed_in_callback,
+  disconnected_in_callback,
+  thrown,
+  no_memory,
+  no_entropy,
+  no_fds,
+  clock_skewed,
+  over_24h,
+  count
+};
+inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::count);
+[[nodiscard]] std::string_view name_of(Mark mark);
+
+struct Totals {
+  std::uint64_t seeds = 0, failures = 0;
+  std::uint64_t events = 0;  // of the world
+  std::int64_t simulated_ns = 0;
+  std::uint64_t swaps = 0, reconnects = 0, connects = 0, fetches = 0;
+  std::uint64_t sent = 0, delivered = 0, lost = 0, doubled = 0, dropped_copies = 0;
+  std::uint64_t published = 0, acknowledged = 0, failed = 0, stored = 0;
+  std::uint64_t checks[41] = {};
+  std::uint64_t marks[kMarkCount] = {};
+  std::uint64_t faults[kVerbCount] = {};
+  std::uint64_t calls[kVerbCount] = {};
+  std::uint64_t cells[refresh::kPhaseCount][refresh::kInputKindCount] = {};
+  std::uint64_t api_cells[refresh::kPhaseCount][static_cast<std::size_t>(kFirstFault)] = {};  // phase by call
+  void add(const Totals& other);
+};
+
+// An event the broker was given.
+struct EventRecord {
+  std::string body;
+  std::uint8_t topic = 0;
+  std::uint8_t trace = 0;
+  std::uint8_t qos = 0;
+  bool has_id = true;
+  bool valid = true;
+  bool twin = false;  // published twice over
+};
+
+enum class SlotKind : std::uint8_t {
+  json,
+  raw,
+  handler
+};
+
+// One registered callback.
+struct Slot {
+  SlotKind kind = SlotKind::json;
+  std::uint8_t filter = 0;
+  std::uint8_t trace = 0;
+  bool active = false;
+  bool told = false;  // that the broker has granted it
+  Instant since = {};
+  bool lost = false;  // refused: nothing is promised any more
+};
+
+// One connection as the judge sees it.
+struct LinkNote {
+  struct Sent {
+    std::uint32_t event = 0;
+    std::uint8_t copy = 1;
+    Instant at = {};
+  };
+  std::size_t client = 0;
+  std::uint64_t id = 0;
+  std::uint64_t life = 0;  // of the client's
+  bool to_broker = false;
+  bool garbled = false;
+  bool closed = false;
+  bool harmed = false;
+  bool retired = false;
+  bool ended = false;  // by the broker
+  bool connected = false;
+  std::uint64_t read = 0;
+  std::vector<Sent> sent;
+  std::size_t cursor = 0;    // of what was delivered
+  std::uint64_t called = 0;  // the slots that saw sent[cursor]
+  std::uint64_t draw_cursor = 0;
+  std::uint64_t writes = 0;
+  std::map<std::int64_t, std::uint64_t> last_stored;  // per channel, in the order of the calls
+  std::set<std::uint64_t> stored;
+  std::uint64_t credentials = 0;
+  Instant last_heard;
+};
+
+// A publish the client took.
+struct PublishRecord {
+  bool accepted = false;
+  bool qos0 = false;
+  bool has_completion = true;
+  bool excused = false;  // the session was destroyed: no completion follows
+  std::uint8_t completions = 0;
+  std::uint16_t copies = 0;
+  std::int64_t channel = 0;
+  std::uint64_t losses_before = 0;
+  Instant at;
+};
+
+struct Watched;
+
+class Judge final : public WorldObserver {
+ public:
+  Judge(World& world, ModelBroker& broker, const Plan& plan);
+  ~Judge() override;
+
+  [[nodiscard]] bool broken() const { return breach_.invariant != 0; }
+  [[nodiscard]] const Breach& breach() const { return breach_; }
+  void fail(int invariant, const std::string& what);
+  // Counts a check; fails when the condition does not hold. Text is made only then.
+  template <class Text>
+  void check(int invariant, bool holds, Text&& text) {
+    ++totals.checks[invariant];
+    if (!holds) fail(invariant, text());
+  }
+  void mark(Mark which) { ++totals.marks[static_cast<std::size_t>(which)]; }
+  void hash(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x9E3779B97F4A7C15ULL ^ hash_ >> 29; }
+  [[nodiscard]] std::uint64_t hashed() const { return hash_; }
+  Totals totals;
+  bool talks = false;    // prints what happens
+  bool lenient = false;  // something fails in every run of a sweep: what is lost on the way is not judged
+
+  // --- The life of clients (sim_judge.cc)
+  Watched& watched(std::size_t client) { return *watched_[client]; }
+  void begin_life(std::size_t client, VirtualHost& host);
+  void end_life(std::size_t client);  // destroyed
+  void begin_session(std::size_t client);
+  void disconnecting(std::size_t client);
+  void session_over(std::size_t client);  // the completion of disconnect ran
+  // A callback of the client's begins and ends.
+  void enter_callback(std::size_t client);
+  void leave_callback(std::size_t client);
+  void enter_call(std::size_t client, int call);
+  void leave_call(std::size_t client);
+  [[nodiscard]] bool in_callback(std::size_t client) const;
+  void on_error(std::size_t client, const ErrorReport& report);
+  void on_state(std::size_t client, const StateChange& change);
+  void on_gap(std::size_t client, const PossibleGap& gap);
+  void scan_text(std::string_view text);  // I-35
+  void watch();                           // once in a while: what lasts too long
+  // Quiescence: everything was healed and has settled.
+  [[nodiscard]] std::string unsettled(std::size_t client);
+  void check_quiet(std::size_t client);
+  void check_baseline(std::size_t client);
+  void check_end();
+
+  // --- The machine, by its trace (sim_judge_machine.cc)
+  void on_trace(std::size_t client, const TraceRecord& record);
+  void on_issued(std::size_t client, Instant expires);
+  void on_api_answer(std::size_t client, int status, std::int64_t retry_after_s);
+  void on_request(std::size_t client, const std::string& head);
+  void refresh_asked(std::size_t client);
+
+  // --- Events (sim_judge_events.cc)
+  std::uint32_t new_event(EventRecord record);
+  void set_body(std::uint32_t number, const std::string& body) { events_[number - events_base_].body = body; }
+  void on_sent(BrokerPeer& peer, const Message& message);
+  void on_event(std::size_t client, std::size_t slot, const Event& event);
+  void settle_events(std::size_t client, bool all);
+  std::size_t add_slot(std::size_t client, Slot slot);  // 64: no room
+  void drop_slot(std::size_t client, std::size_t slot);
+  void drop_filter(std::size_t client, std::uint8_t filter);
+  void granted(std::size_t client, std::size_t slot);
+  void refused(std::size_t client, std::size_t slot);
+
+  // --- Publishes (sim_judge_publish.cc)
+  std::uint64_t begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion);
+  void end_publish(std::size_t client, std::uint64_t number, const Status& status);
+  void completed(std::size_t client, std::uint64_t number, const Result<Published>& outcome);
+  void on_stored(BrokerPeer& peer, const StoredPublish& publish);
+  [[nodiscard]] std::size_t outstanding(std::size_t client) const;
+
+  // --- The broker's side
+  void on_upgrade(BrokerPeer& peer, std::string_view head);
+  void on_frame(BrokerPeer& peer, std::uint32_t mask);
+  void on_packet(BrokerPeer& peer, int type);
+  void on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present);
+  void on_gone(BrokerPeer& peer);
+  void garbled(Connection& connection);
+  void harm(Connection& connection);
+  [[nodiscard]] LinkNote& note_of(Connection& connection);
+
+  // --- The seams
+  void after_event() override;
+  void entering(VirtualHost& host) override;
+  void left(VirtualHost& host) override;
+  void opening(VirtualHost& host, const Endpoint& endpoint, ConnectionId id) override;
+  void closing(Connection& connection) override;
+  void writing(Connection& connection, Bytes bytes) override;
+  void reading(Connection& connection, std::size_t size) override;
+
+  [[nodiscard]] static const std::string& topic(std::size_t index);
+  [[nodiscard]] static const std::string& filter(std::size_t index);
+  [[nodiscard]] static bool matches(std::size_t filter, std::size_t topic);
+
+ private:
+  void count_loss(Watched& client);
+  void check_memory(Watched& client);
+  void enter_phase(Watched& client, refresh::Phase phase);
+  void check_fetch(Watched& client);
+  void check_dial(Watched& client);
+  void check_activation(Watched& client, std::uint64_t connection);
+  void note_stay(Watched& client);
+  void check_ladder(Watched& client, const ErrorReport& report);
+  [[nodiscard]] Duration limit_of(const Watched& client, refresh::Phase phase) const;
+  [[nodiscard]] Watched& of(const VirtualHost& host) { return *watched_[host.entity() % 16]; }
+
+  World& world_;
+  ModelBroker& broker_;
+  const Plan& plan_;
+  Breach breach_;
+  std::uint64_t hash_ = 0x243F6A8885A308D3ULL;
+  std::vector<std::unique_ptr<Watched>> watched_;
+  std::vector<std::unique_ptr<LinkNote>> notes_;
+  std::deque<EventRecord> events_;
+  std::uint32_t events_base_ = 1;  // 0 is no event
+  std::set<std::string> keys_;
+  std::size_t violations_seen_ = 0;
+  Instant last_instant_;
+};
+
+// What the judge knows of one client, over all its lives.
+struct Watched {
+  std::size_t index = 0;
+  std::uint64_t life = 0;
+  VirtualHost* host = nullptr;
+  heap::Account account;
+  heap::Account* scope_before = nullptr;
+  bool alive = false;
+  bool in_session = false;
+  bool disconnecting = false;
+  bool over = true;  // no session: nothing may run
+  bool check_idle = false;
+  int callbacks = 0;
+  int calls = 0;
+  std::uint64_t turns_here = 0;  // without time advancing or bytes moving
+  std::uint64_t losses = 0;      // connections lost or retired
+  // Slots, by bit.
+  std::vector<Slot> slots;
+  std::uint64_t active = 0;
+  struct Seen {
+    std::uint64_t once = 0, twice = 0;
+    Instant first;
+  };
+  std::deque<Seen> seen;
+  std::uint32_t seen_base = 0;
+  struct Owed {
+    Instant at;
+    LinkNote* note = nullptr;
+    std::uint32_t event = 0;
+    std::uint8_t copy = 1;
+    std::uint64_t slots = 0;
+  };
+  std::deque<Owed> owed;
+  // Publishes.
+  std::deque<PublishRecord> publishes;
+  std::uint64_t publishes_base = 0;
+  std::size_t outstanding = 0;
+  // The machine.
+  refresh::Phase phase = refresh::Phase::idle;
+  Instant phase_since;
+  ConnectionState state = ConnectionState::idle;
+  std::uint32_t draw = 0;
+  Instant fetch_started;
+  Instant fetch_sent;  // the last attempt's start
+  Instant refresh_from, refresh_to;
+  bool refresh_planned = false;
+  bool refresh_forced = false;
+  Instant live_before = Instant::never();  // of the one before it
+  Instant live_since;                      // of the connection that serves
+  Instant live_entered;                    // the phase
+  Instant lost_at;
+  int requests = 0;
+  int final_status = 0;  // that no attempt may follow in this fetch
+  bool get_tried = false;
+  Instant not_before;
+  Instant conflict_at;
+  std::uint64_t credentials = 0;  // number of the ones in use
+  std::vector<Instant> expiries;
+  std::vector<Duration> lives;
+  std::uint32_t last_attempt[2] = {};  // of: reconnect, refresh
+  bool stayed[2] = {};                 // a connection served for 30 s since the last failure of: reconnect, refresh
+  std::uint32_t refusals = 0;          // in a row
+  std::uint64_t packet_link = 0;       // of the packet that is being worked on
+  std::uint64_t active_link = 0;
+  std::uint64_t active_before = 0;
+  Instant harmed_until;         // something global was done: pauses, refused memory
+  bool garbled = false;         // a connection of it is, or was a minute ago
+  bool memory_refused = false;  // or will be
+  std::uint64_t refusals_seen = 0;
+  std::size_t swaps = 0;  // of this session
+  std::uint64_t errors_here = 0;
+  Instant error_at;
+  std::string error_text;
+  std::int64_t baseline = -1;
+  std::set<std::string> client_ids;  // of this session
+  bool session_seen = false;
+  Instant retry_after_max;
+  Duration longest_wait;
+};
+
+}  // namespace axonpush::sim

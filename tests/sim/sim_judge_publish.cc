@@ -1,0 +1,101 @@
+// Publishes: invariants 1 to 4.
+#include <cstdlib>
+
+#include "sim/sim_judge.h"
+
+namespace axonpush::sim {
+
+std::uint64_t Judge::begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion) {
+  Watched& it = watched(client);
+  PublishRecord record;
+  record.qos0 = qos0;
+  record.has_completion = has_completion;
+  record.channel = channel;
+  record.losses_before = it.losses;
+  record.at = world_.now();
+  it.publishes.push_back(record);
+  while (it.publishes.size() > 40'000) {
+    it.publishes.pop_front();
+    ++it.publishes_base;
+  }
+  return it.publishes_base + it.publishes.size() - 1;
+}
+
+void Judge::end_publish(std::size_t client, std::uint64_t number, const Status& status) {
+  Watched& it = watched(client);
+  hash(number << 8 | static_cast<std::uint64_t>(status.error().code()));
+  if (!status.ok()) {
+    char text[512];
+    scan_text({text, status.error().format(text)});
+    if (status.error().code() == Errc::queue_full) mark(Mark::queue_full);
+    return;
+  }
+  ++totals.published;
+  if (number < it.publishes_base) return;
+  PublishRecord& record = it.publishes[number - it.publishes_base];
+  record.accepted = true;
+  if (record.has_completion && record.completions == 0) ++it.outstanding;
+}
+
+void Judge::completed(std::size_t client, std::uint64_t number, const Result<Published>& outcome) {
+  Watched& it = watched(client);
+  hash(number << 8 | static_cast<std::uint64_t>(outcome.error().code()) | 1ULL << 63);
+  ++(outcome.ok() ? totals.acknowledged : totals.failed);
+  if (number < it.publishes_base) return;
+  PublishRecord& record = it.publishes[number - it.publishes_base];
+  check(1, ++record.completions == 1 && !record.excused,
+        [&] { return "publish " + std::to_string(number) + " was completed twice"; });
+  check(1, record.accepted, [&] { return "publish " + std::to_string(number) + " was refused, and completed"; });
+  if (it.outstanding != 0) --it.outstanding;
+  if (outcome.ok()) {
+    check(2, record.qos0 || record.copies >= 1 || it.garbled,
+          [&] { return "publish " + std::to_string(number) + " is acknowledged, and the broker never had it"; });
+    return;
+  }
+  char text[512];
+  scan_text({text, outcome.error().format(text)});
+  if (outcome.error().code() == Errc::publish_refused) mark(Mark::publish_refused);
+  if (outcome.error().code() == Errc::ack_timeout) mark(Mark::publish_overdue);
+}
+
+std::size_t Judge::outstanding(std::size_t client) const { return watched_[client]->outstanding; }
+
+void Judge::count_loss(Watched& client) { ++client.losses; }
+
+void Judge::on_stored(BrokerPeer& peer, const StoredPublish& publish) {
+  ++totals.stored;
+  LinkNote& note = note_of(peer.link());
+  Watched& it = watched(note.client);
+  std::size_t at = publish.payload.starts_with('p') ? 1 : publish.payload.find("\"identifier\":\"p");
+  if (at == std::string::npos) {
+    fail(5, "the broker was given a body that nobody published");
+    return;
+  }
+  if (at != 1) at += 15;
+  char* end = nullptr;
+  const unsigned long long owner = std::strtoull(publish.payload.c_str() + at, &end, 10);
+  const unsigned long long number = std::strtoull(end + 1, nullptr, 10);
+  check(5, owner == note.client, [] { return std::string("a publish of another client"); });
+  hash(number);
+  if (number < it.publishes_base || number - it.publishes_base >= it.publishes.size()) return;
+  PublishRecord& record = it.publishes[number - it.publishes_base];
+  ++record.copies;
+  check(2, record.accepted,
+        [&] { return "publish " + std::to_string(number) + " was refused, and sent all the same"; });
+  const std::uint64_t losses = it.losses - record.losses_before;
+  if (record.copies > 1) mark(Mark::republished);
+  check(3, record.copies <= 1 + losses, [&] {
+    return "publish " + std::to_string(number) + " is stored " + std::to_string(record.copies) + " times, with " +
+           std::to_string(losses) + " connections lost meanwhile";
+  });
+  check(3, note.stored.insert(number).second,
+        [&] { return "publish " + std::to_string(number) + " came twice on one connection"; });
+  // I-04: what was published on this connection alone comes in the order of the calls.
+  if (losses != 0 || record.copies > 1) return;
+  std::uint64_t& last = note.last_stored[record.channel];
+  check(4, number >= last,
+        [&] { return "publish " + std::to_string(number) + " came after " + std::to_string(last) + " on one topic"; });
+  last = number;
+}
+
+}  // namespace axonpush::sim
