@@ -26,7 +26,7 @@ namespace {
 using namespace axonpush;        // NOLINT
 using namespace axonpush::fuzz;  // NOLINT
 
-constexpr unsigned kStepsMax = 150;
+constexpr unsigned kStepsMax = 100;
 constexpr unsigned kInsideMax = 150;
 constexpr std::array<std::string_view, 4> kChannels = {"a", "b", "c", "d"};
 
@@ -292,8 +292,8 @@ class Harness {
 
   // --- The world
   void step() {
-    constexpr std::array<Duration, 8> kWaits = {Duration::zero(), milliseconds(1), milliseconds(5), milliseconds(300),
-                                                seconds(2),       seconds(6),      seconds(31),     seconds(70)};
+    constexpr std::array<Duration, 8> kWaits = {Duration::zero(), milliseconds(1), milliseconds(5), milliseconds(100),
+                                                seconds(1),       seconds(3),      seconds(9),      seconds(35)};
     const std::uint8_t choice = choices_.byte();
     if (client_ == nullptr && depth_ == 0 && choice % 4 == 0) make_client();
     if (choice < 96) {
@@ -380,11 +380,12 @@ class Harness {
     broker_.suback_reason = [](const std::string&) { return 1; };
     world_.plan = [](const Endpoint&) { return sim::DialPlan{}; };
     api_.next.clear();
+    api_.lifetime = hours(1);
     for (sim::BrokerPeer* peer : broker_.live()) {
       peer->link().stuck = false;
       peer->link().thaw();
     }
-    pass(minutes(8));
+    pass(minutes(3));
     if (client_ != nullptr && rt_.session() != 0) {
       const std::size_t debt = debts_.owe(13);
       ended_session_ = rt_.session();
