@@ -290,8 +290,11 @@ IoResult TlsStream::send(Bytes from) noexcept {
       send_wants_read_ = !wants_write_;
       break;
     }
-    // The peer's close_notify ends its direction, not ours; nothing but an error ends a write.
-    if (outcome == IoOutcome::eof) ended_ = before;
+    // The peer's close_notify ends its direction, not ours; nothing but an error ends a write, and it says why.
+    if (outcome == IoOutcome::eof) {
+      ended_ = before;
+      error_ = Error(Errc::connection_lost, "the server has closed TLS, and takes nothing any more");
+    }
     if (total != 0) break;
     return {outcome == IoOutcome::eof ? IoOutcome::error : outcome, 0};
   }
