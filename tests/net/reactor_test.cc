@@ -468,7 +468,8 @@ TEST_P(Reactors, RefuseToBeTurnedFromWithin) {
 // --- What a turn costs
 
 TEST_P(Reactors, AllocateNothingInATurn) {
-  if (GetParam() == Backend::kqueue || GetParam() == Backend::older_kqueue) GTEST_SKIP() << "the shim itself allocates";
+  // The shim keeps what is watched in a map, which allocates when that changes.
+  const bool over_shim = GetParam() == Backend::kqueue || GetParam() == Backend::older_kqueue;
   constexpr int kTurns = 1'000;
   Pair pairs[4];
   Watching watchings[4];
@@ -482,8 +483,8 @@ TEST_P(Reactors, AllocateNothingInATurn) {
       ASSERT_EQ(::write(pairs[index].ends[1], &byte, 1), 1);
       loop->again(watchings[index]);
       loop->at_turn_end(ending);
-      ASSERT_TRUE(
-          loop->modify(pairs[index].ends[0], watchings[index].count % 2 == 0 ? kRead : kBoth, watchings[index]).ok());
+      const Interest wanted = watchings[index].count % 2 == 0 || over_shim ? kRead : kBoth;
+      ASSERT_TRUE(loop->modify(pairs[index].ends[0], wanted, watchings[index]).ok());
     };
     ASSERT_TRUE(loop->add(pairs[index].ends[0], kRead, watchings[index]).ok());
     pairs[index].write(1, "x");
@@ -497,7 +498,7 @@ TEST_P(Reactors, AllocateNothingInATurn) {
     }
     const std::uint64_t before = axonpush::test::allocation_count();
     loop->poll();
-    if (turn != 0) allocations += axonpush::test::allocation_count() - before;
+    if (turn > 1) allocations += axonpush::test::allocation_count() - before;
   }
   EXPECT_EQ(allocations, 0U);
   EXPECT_EQ(alarm.count, kTurns);
