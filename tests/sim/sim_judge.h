@@ -328,7 +328,7 @@ struct Watched {
   Instant live_before = Instant::never();  // of the one before it
   Instant live_since;                      // of the connection that serves
   Instant live_entered;                    // the phase
-  Instant lost_at;
+  bool lost = false;                       // since it was live last, and told
   int requests = 0;
   int final_status = 0;  // that no attempt may follow in this fetch
   bool get_tried = false;

@@ -80,7 +80,17 @@ void Judge::enter_phase(Watched& client, Phase phase) {
   }
   if (phase == Phase::live) client.live_entered = world_.now();
   if (phase == Phase::reconnect_wait) client.longest_wait = seconds(72);
-  if (phase == Phase::live && before == Phase::restore) ++totals.reconnects;
+  if (phase == Phase::live && before == Phase::restore) {
+    // Nothing was told as lost: the broker ended the old connection for the new one.
+    if (client.lost) {
+      ++totals.reconnects;
+    } else {
+      ++client.swaps;
+      ++totals.swaps;
+      mark(Mark::swapped_by_takeover);
+    }
+  }
+  if (phase == Phase::live) client.lost = false;
 }
 
 void Judge::on_trace(std::size_t client, const TraceRecord& record) {
@@ -106,10 +116,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       check(29, record.size == static_cast<std::uint32_t>(it.phase) || it.phase == Phase::idle || record.size == 0,
             [] { return std::string("the phase moved without a word"); });
       const auto kind = static_cast<InputKind>(record.number);
-      if (kind == InputKind::serving_lost) {
-        it.lost_at = world_.now();
-        if (it.phase == Phase::overlap) mark(Mark::old_served_again);
-      }
+      if (kind == InputKind::serving_lost && it.phase == Phase::overlap) mark(Mark::old_served_again);
       return;
     }
     case TraceKind::swap_step:
@@ -151,6 +158,9 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       it.refresh_planned = true;
       return;
     }
+    case TraceKind::lost:
+      it.lost = true;
+      return;
     case TraceKind::packet_in:
       it.packet_link = record.connection;
       return;
