@@ -94,7 +94,8 @@ class ClientCore final : public Driven,
     pending,
     granted,
     refused,
-    leaving
+    leaving,
+    unknown  // a SUBSCRIBE went out, and the connection ended before its answer
   };
 
   struct Filter {

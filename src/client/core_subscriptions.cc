@@ -269,7 +269,8 @@ void ClientCore::free_filter_if_unused(std::uint32_t index) noexcept {
   const Filter& filter = filters_[index];
   if (filter.listeners != 0) return;
   for (const Grant grant : filter.grants) {
-    if (grant == Grant::pending || grant == Grant::granted || grant == Grant::leaving) return;
+    if (grant == Grant::pending || grant == Grant::granted || grant == Grant::leaving || grant == Grant::unknown)
+      return;
   }
   tell_unsubscribed(index, Status{});
   // Whoever was told may have subscribed to it again.
@@ -330,8 +331,10 @@ void ClientCore::reconcile_connection(std::uint8_t connection) noexcept {
     for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
       const Filter& filter = filters_[index];
       const Grant grant = filter.grants[connection];
-      const bool due = unsubscribing ? !wanted(filter) && grant == Grant::granted
-                                     : wanted(filter) && grant == Grant::none && filter.retry_at == Instant::never();
+      const bool unknown = grant == Grant::unknown;
+      const bool due = unsubscribing
+                           ? !wanted(filter) && (grant == Grant::granted || unknown)
+                           : wanted(filter) && (grant == Grant::none || unknown) && filter.retry_at == Instant::never();
       if (!due) continue;
       batch.filters[batch.count++] = index;
       if (batch.count < limits::kFiltersPerSubscribe) continue;
@@ -493,7 +496,9 @@ void ClientCore::forget_grants(std::uint8_t connection) noexcept {
 void ClientCore::copy_grants(std::uint8_t from, std::uint8_t to) noexcept {
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     Filter& filter = filters_[index];
-    filter.grants[to] = filter.grants[from] == Grant::granted ? Grant::granted : Grant::none;
+    const Grant grant = filter.grants[from];
+    const bool asked = grant == Grant::pending || grant == Grant::leaving || grant == Grant::unknown;
+    filter.grants[to] = grant == Grant::granted ? Grant::granted : asked ? Grant::unknown : Grant::none;
   }
 }
 
@@ -503,7 +508,8 @@ void ClientCore::forget_requests(std::uint8_t connection) noexcept {
     if (batch.count == 0 || batch.connection != connection) continue;
     for (std::size_t at = 0; at < batch.count; ++at) {
       // An UNSUBSCRIBE may or may not have arrived; the filter counts as granted until the broker says otherwise.
-      filters_[batch.filters[at]].grants[connection] = batch.unsubscribe ? Grant::granted : Grant::none;
+      // A SUBSCRIBE may have too: a session that is resumed may hold what nobody wants any more.
+      filters_[batch.filters[at]].grants[connection] = batch.unsubscribe ? Grant::granted : Grant::unknown;
     }
     batch.count = 0;
   }
