@@ -286,12 +286,12 @@ std::optional<ApiResponse> Run::answer_api(User& user, const ApiRequest& request
     if (made.delay == Duration::zero()) judge_.on_api_answer(user.index, made.status, waits ? it.api_status.more : 0);
     return made;
   }
-  if (use(it.api_odd)) return odd_answer(user, it.api_odd.value);
   // The description's other method is all that some deployments know.
   if (plan_.knob(user.index, Knob::method) == 1 && request.method == "POST") {
     made.status = 405;
     return made;
   }
+  if (use(it.api_odd)) return odd_answer(user, it.api_odd.value);
   if (made.delay == Duration::zero()) return std::nullopt;
   made.body = user.api.credentials_body();
   return made;
