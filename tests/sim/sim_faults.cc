@@ -179,6 +179,18 @@ void Run::trouble(const Decision& decision, std::size_t number) {
   }
 }
 
+// a peer that is gone without a word is missed within one and a half keep alives, the broker's own where it
+// has one, and the time for PINGRESP. A host that stands still meanwhile is excused.
+void Run::watch_half_open(Connection& link, std::size_t client) {
+  const std::int64_t brokers = plan_.knob(WorldKnob::keep_alive_s);
+  const std::int64_t keep_alive = brokers != 0 ? brokers : plan_.knob(client, Knob::keep_alive_s);
+  const Instant vanished = world_.now();
+  world_.after(seconds(keep_alive * 3 / 2 + 15), [this, client, vanished, kept = link.shared_from_this()] {
+    if (!kept->frozen || users_[client]->host().paused_until > vanished) return;
+    judge_.check(30, !kept->client_alive(), [] { return std::string("a peer that vanished is not missed (R-25)"); });
+  });
+}
+
 void Run::trouble_connection(Connection& link, const Decision& decision, std::size_t number) {
   auto* peer = static_cast<BrokerPeer*>(link.peer());
   const Duration length = milliseconds(decision.b);
@@ -192,6 +204,7 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
       return;
     case Verb::vanish:
       link.frozen = true;
+      watch_half_open(link, decision.client);
       return;
     case Verb::stall:
       link.frozen = true;

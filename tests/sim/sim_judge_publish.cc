@@ -35,6 +35,8 @@ void Judge::end_publish(std::size_t client, std::uint64_t number, const Status& 
   PublishRecord& record = it.publishes[number - it.publishes_base];
   record.accepted = true;
   if (record.has_completion && record.completions == 0) ++it.outstanding;
+  check(32, it.outstanding <= static_cast<std::size_t>(plan_.knob(client, Knob::queue)),
+        [] { return std::string("more publishes wait than the queue may hold (R-56)"); });
 }
 
 void Judge::completed(std::size_t client, std::uint64_t number, const Result<Published>& outcome) {

@@ -108,6 +108,7 @@ class Run final : public BrokerDirector {
 
   // --- sim_faults.cc
   void trouble(const Decision& decision, std::size_t number);
+  void watch_half_open(Connection& link, std::size_t client);
   void trouble_connection(Connection& link, const Decision& decision, std::size_t number);
   void harm(User& user);
   [[nodiscard]] std::vector<Connection*> links_of(User& user, std::int64_t which);
