@@ -95,7 +95,7 @@ class ClientCore final : public Driven,
     granted,
     refused,
     leaving,
-    unknown  // a SUBSCRIBE went out, and the connection ended before its answer
+    unknown  // asked for or taken off, and the connection ended before the answer
   };
 
   struct Filter {

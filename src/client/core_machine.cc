@@ -356,7 +356,8 @@ void ClientCore::drop_candidate() noexcept {
   // Once it had its CONNACK it had the other's session too: what follows resumes its own.
   if (taken_over_ != kNoConnection && !at(taken_over_).has_session) taken_over_ = kNoConnection;
   if (!machine_.takeover && at(dropped).client_id != client_id_) at(dropped).has_session = false;
-  if (retiring_ == kNoConnection) swap_dedup_.end();
+  // What the candidate delivered may still be on its way on the connection that serves.
+  if (retiring_ == kNoConnection && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
   settle_subscriptions();
 }
 

@@ -507,9 +507,9 @@ void ClientCore::forget_requests(std::uint8_t connection) noexcept {
   for (Batch& batch : batches_) {
     if (batch.count == 0 || batch.connection != connection) continue;
     for (std::size_t at = 0; at < batch.count; ++at) {
-      // An UNSUBSCRIBE may or may not have arrived; the filter counts as granted until the broker says otherwise.
-      // A SUBSCRIBE may have too: a session that is resumed may hold what nobody wants any more.
-      filters_[batch.filters[at]].grants[connection] = batch.unsubscribe ? Grant::granted : Grant::unknown;
+      // It may have arrived or not: a session that is resumed may hold what nobody wants any more, or miss what is
+      // wanted again.
+      filters_[batch.filters[at]].grants[connection] = Grant::unknown;
     }
     batch.count = 0;
   }
