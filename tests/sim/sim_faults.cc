@@ -38,9 +38,13 @@ void garble(std::string& bytes, Random& random, std::string& old) {
     case 5:
       for (char& value : bytes) value = static_cast<char>(random.next());
       return;
-    default:  // a packet nobody asked for
-      bytes.insert(0, std::string("\x82\x04", 2) + static_cast<char>(random.below(16) << 4 | random.below(16)) + '\2' +
-                          static_cast<char>(random.next()) + static_cast<char>(random.next()));
+    default: {  // a packet nobody asked for
+      std::string packet("\x82\x04\x00\x02\x00\x00", 6);
+      packet[2] = static_cast<char>(random.next());
+      packet[4] = static_cast<char>(random.next());
+      packet[5] = static_cast<char>(random.next());
+      bytes.insert(0, packet);
+    }
   }
 }
 

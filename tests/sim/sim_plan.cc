@@ -166,8 +166,10 @@ class Drawer {
         const Duration length = quick ? random.duration(seconds(10), seconds(60)) : plan_.span / 40 + seconds(1);
         // Two stretches share the rate, so that clients and channels mix.
         for (int half = 0; half < 2; ++half) {
-          add(at, verb, random.below(plan_.clients.size()), Context::outside, per_1000s / 2 + 1, length.milliseconds(),
-              between(random, 0, kChannels));
+          // Draws stand in statements of their own: the order in which arguments are evaluated is the compiler's.
+          const std::size_t client = random.below(plan_.clients.size());
+          const std::int64_t channel = between(random, 0, kChannels);
+          add(at, verb, client, Context::outside, per_1000s / 2 + 1, length.milliseconds(), channel);
         }
         at = at + length;
       }
@@ -184,14 +186,18 @@ class Drawer {
       // What a program does when it starts.
       const std::int64_t first = between(random, 1, 6);
       for (std::int64_t count = 0; count < first; ++count) {
-        add(random.duration(Duration::zero(), seconds(3)), Verb::subscribe, client, Context::outside,
-            between(random, 0, kFilters - 1), random.chance(0.25) ? between(random, 1, kTraces - 1) : 0,
-            random.chance(0.25) ? 1 : 0);
+        draw_subscribe(random, client, random.duration(Duration::zero(), seconds(3)), Context::outside);
       }
       const double rate = log_uniform(random, 0.2, 8);  // calls a minute, of a short run
       const double calls = kind_ == Kind::quick ? rate * static_cast<double>(plan_.span.seconds()) / 60 : rate * 10;
       for (double count = 0; count < calls; count += 1) draw_call(random, client);
     }
+  }
+
+  void draw_subscribe(Random& random, std::size_t client, Duration at, Context context) {
+    const std::int64_t filter = between(random, 0, kFilters - 1);
+    const std::int64_t trace = random.chance(0.25) ? between(random, 1, kTraces - 1) : 0;
+    add(at, Verb::subscribe, client, context, filter, trace, random.chance(0.25) ? 1 : 0);
   }
 
   void draw_call(Random& random, std::size_t client) {
@@ -205,13 +211,15 @@ class Drawer {
     const Context context = any_context(random);
     switch (verb) {
       case Verb::subscribe:
-        add(at, verb, client, context, between(random, 0, kFilters - 1),
-            random.chance(0.25) ? between(random, 1, kTraces - 1) : 0, random.chance(0.25) ? 1 : 0);
+        draw_subscribe(random, client, at, context);
         break;
-      case Verb::publish:
-        add(at, verb, client, context, between(random, 0, kChannels - 1),
-            random.chance(0.1) ? between(random, 1, 5000) : between(random, 1, 200), between(random, 0, 7));
+      case Verb::publish: {
+        const std::int64_t channel = between(random, 0, kChannels - 1);
+        const std::int64_t most = random.chance(0.1) ? 5000 : 200;
+        const std::int64_t size = between(random, 1, most);
+        add(at, verb, client, context, channel, size, between(random, 0, 7));
         break;
+      }
       case Verb::disconnect:
       case Verb::destroy:
         add(at, verb, client, context, between(random, 0, 20), 0, 0);
