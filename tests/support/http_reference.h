@@ -434,12 +434,21 @@ class HttpReader {
     second = 59;
     fraction = 999'000'000;
   }
-  const long double seconds =
-      static_cast<long double>(seconds_since_epoch(year, month, day, hour, minute, second) - offset_seconds);
-  const long double count = seconds * 1e9L + static_cast<long double>(fraction);
-  into = count >= 9'223'372'036'854'775'807.0L    ? INT64_MAX
-         : count <= -9'223'372'036'854'775'808.0L ? INT64_MIN
-                                                  : static_cast<std::int64_t>(count);
+  // In whole numbers: not every long double holds 64 bits. Both parts get the sign of the sum, so only a sum out of
+  // range overflows.
+  std::int64_t seconds = seconds_since_epoch(year, month, day, hour, minute, second) - offset_seconds;
+  std::int64_t rest = fraction;
+  const bool before = seconds < 0;
+  if (before) {
+    seconds += 1;
+    rest -= 1'000'000'000;
+  }
+  std::int64_t count = 0;
+  if (__builtin_mul_overflow(seconds, std::int64_t{1'000'000'000}, &count) ||
+      __builtin_add_overflow(count, rest, &count)) {
+    count = before ? INT64_MIN : INT64_MAX;
+  }
+  into = count;
   return true;
 }
 
