@@ -86,6 +86,7 @@ class ClientCore final : public Driven,
     std::uint64_t handed = 0;   // of those, how many have been handed to the transport
     bool publishes_in_cork = false;
     bool has_session = false;  // the broker has had a session for client_id
+    bool in_doubt = false;     // and may have begun another one since: a CONNECT was never answered
   };
 
   // What the broker has said of a filter, per connection.
@@ -102,6 +103,8 @@ class ClientCore final : public Driven,
     FixedText<limits::kTopicOutBytes> topic_filter;
     std::uint32_t listeners = 0;
     Grant grants[kConnections] = {Grant::none, Grant::none};
+    // Asked for anew on a session that may hold it already: a refusal of that leaves it in doubt.
+    bool may_stand[kConnections] = {false, false};
     mqtt::ReasonCode refused_with = mqtt::ReasonCode::success;
     std::uint8_t refusals = 0;      // in a row with the same reason, on new connections
     bool slug_environment = false;  // nobody named an environment: the credentials' slug of its creation stands in it
@@ -165,6 +168,7 @@ class ClientCore final : public Driven,
   void start_restore() noexcept;
   void activate() noexcept;
   void drop_candidate() noexcept;
+  void doubt_session(std::uint8_t connection) noexcept;
   void begin_drain() noexcept;
   void end_retiring() noexcept;
   void begin_close() noexcept;
@@ -224,6 +228,7 @@ class ClientCore final : public Driven,
   void check_restored() noexcept;
   void forget_grants(std::uint8_t connection) noexcept;
   void copy_grants(std::uint8_t from, std::uint8_t to) noexcept;
+  void doubt_grants(std::uint8_t connection) noexcept;
   void forget_requests(std::uint8_t connection) noexcept;
   void fail_subscriptions() noexcept;
   void on_request_overdue(std::uint8_t connection) noexcept;

@@ -243,7 +243,7 @@ void ClientCore::start_dial(Credit credit) noexcept {
     take_back(candidate_);
     forget_grants(candidate_);
     connection.client_id = client_id_;
-    connection.has_session = false;  // until a CONNACK says otherwise
+    connection.has_session = connection.in_doubt = false;  // until a CONNACK says otherwise
   }
   if (takes_over) {
     // What the broker has not seen our PUBACK of comes again on the new connection, with an id or without.
@@ -269,6 +269,7 @@ void ClientCore::before_connack(Link& link) noexcept {
   if (taken_over_ == kNoConnection || taken_over_ == index) return;
   at(index).session.adopt(at(taken_over_).session);
   at(taken_over_).has_session = false;
+  at(index).in_doubt = at(index).in_doubt || at(taken_over_).in_doubt;
 }
 
 void ClientCore::on_link_up(Link& link) noexcept {
@@ -287,6 +288,7 @@ void ClientCore::on_link_up(Link& link) noexcept {
   } else if (taken_over_ != kNoConnection && taken_over_ != index) {
     copy_grants(taken_over_, index);
   }
+  if (connection.in_doubt) doubt_grants(index);
   trace(TraceKind::upgraded, static_cast<std::uint64_t>(link.id()), 0, Errc::none);
   feed({.kind = InputKind::dialed,
         .session_present = connection.session.session_resumed(),
@@ -341,16 +343,27 @@ void ClientCore::activate() noexcept {
   }
   take_back(serving_);
   resend(serving_);
-  if (lost_at_ != Instant::never() && !connection.session.session_resumed()) report_gap(lost_at_, now);
+  const bool doubted = std::exchange(connection.in_doubt, false);
+  if (lost_at_ != Instant::never() && (doubted || !connection.session.session_resumed())) report_gap(lost_at_, now);
   lost_at_ = Instant::never();
   taken_over_ = kNoConnection;
   settle_subscriptions();
+}
+
+// CONNECT went out and its answer will not come. The broker may have had nothing to resume and begun a session with it:
+// the next CONNACK then tells of Session Present, and the session holds no subscription. So they are asked for anew,
+// and a gap is possible.
+void ClientCore::doubt_session(std::uint8_t connection) noexcept {
+  for (Connection* other : connections_) {
+    if (other != nullptr && other->has_session && other->client_id == at(connection).client_id) other->in_doubt = true;
+  }
 }
 
 void ClientCore::drop_candidate() noexcept {
   fetch_.cancel();
   if (candidate_ == kNoConnection) return;
   const std::uint8_t dropped = std::exchange(candidate_, kNoConnection);
+  if (at(dropped).link.stage() == Link::Stage::connecting) doubt_session(dropped);
   at(dropped).link.abort();
   forget_requests(dropped);
   // Once it had its CONNACK it had the other's session too: what follows resumes its own.
@@ -400,6 +413,7 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
     return;
   }
   if (index == candidate_) {
+    if (end.stage == Link::Stage::connecting) doubt_session(index);
     const InputKind kind = end.stage >= Link::Stage::up ? InputKind::candidate_lost : InputKind::dial_failed;
     feed({.kind = kind,
           .failure = end.failure,

@@ -373,7 +373,9 @@ bool ClientCore::send_batch(std::uint8_t connection, const Batch& batch) noexcep
   if (size == 0 || !target.link.append(Bytes(packet).first(size))) return false;
   batches_[token] = batch;
   for (std::size_t at = 0; at < batch.count; ++at) {
-    filters_[batch.filters[at]].grants[connection] = batch.unsubscribe ? Grant::leaving : Grant::pending;
+    Filter& filter = filters_[batch.filters[at]];
+    filter.may_stand[connection] = filter.grants[connection] == Grant::unknown;
+    filter.grants[connection] = batch.unsubscribe ? Grant::leaving : Grant::pending;
   }
   return true;
 }
@@ -415,8 +417,10 @@ void ClientCore::on_refused(std::uint8_t connection, std::uint32_t index, mqtt::
     report(error, filter.topic_filter.view(), filter.refusals, Duration::zero());
     return;
   }
+  // MQTT 5 3.8.4 does not say what a refusal does to a subscription that stands: it is asked for or taken off again.
+  if (filter.may_stand[connection]) filter.grants[connection] = Grant::unknown;
   if (retryable(reason) && filter.refusals <= kRefusalsMax) {
-    filter.grants[connection] = Grant::none;
+    if (!filter.may_stand[connection]) filter.grants[connection] = Grant::none;
     filter.retry_at = host_.now() + kRefusalWaits[filter.refusals - 1];
     retry_filters_at_ = earlier_of(retry_filters_at_, filter.retry_at);
     return;
@@ -499,6 +503,13 @@ void ClientCore::copy_grants(std::uint8_t from, std::uint8_t to) noexcept {
     const Grant grant = filter.grants[from];
     const bool asked = grant == Grant::pending || grant == Grant::leaving || grant == Grant::unknown;
     filter.grants[to] = grant == Grant::granted ? Grant::granted : asked ? Grant::unknown : Grant::none;
+  }
+}
+
+void ClientCore::doubt_grants(std::uint8_t connection) noexcept {
+  for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
+    Grant& grant = filters_[index].grants[connection];
+    if (grant == Grant::granted) grant = Grant::unknown;
   }
 }
 
