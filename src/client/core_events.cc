@@ -33,7 +33,7 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
   const bool remembers = event.qos() != Qos::at_most_once;
   if (!swap_dedup_.active() && !remembers) return Copy::first;
   bool has_id = false;
-  const EventKey key = key_of(event, swap_dedup_.active() ? WithId::yes : with_id, has_id);
+  EventKey key = key_of(event, swap_dedup_.active() ? WithId::yes : with_id, has_id);
   Copy copy = Copy::first;
   if (swap_dedup_.active()) {
     const auto side = connection == 0 ? SwapDedup::Side::first : SwapDedup::Side::second;
@@ -42,6 +42,9 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
     if (verdict == SwapDedup::Verdict::maybe_duplicate) copy = Copy::maybe_repeated;
   }
   if (!remembers) return copy;
+  // A body that nobody but the swap reads is remembered by its bytes: after the swap its repetition is not read either.
+  bool unused = false;
+  if (has_id && with_id == WithId::no) key = key_of(event, WithId::no, unused);
   // What the broker sends again on a session that it resumed or handed over. The other connection of an overlap has a
   // session of its own: what arrives there too is the swap's business.
   const std::uint32_t epoch = at(connection).epoch;
@@ -52,7 +55,6 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
     copy = Copy::maybe_repeated;
   } else if (redelivered && !overlaps(connection)) {
     // When it came first nobody may have read its body: it is remembered by its bytes then.
-    bool unused = false;
     if (delivered_.delivered_before(key_of(event, WithId::no, unused), epoch)) return Copy::repeated;
   }
   static_cast<void>(delivered_.remember(key, epoch));
