@@ -131,7 +131,10 @@ BrokerPeer::~BrokerPeer() {
   broker_.peers_.erase(std::remove(broker_.peers_.begin(), broker_.peers_.end(), this), broker_.peers_.end());
 }
 
-void BrokerPeer::violate(const std::string& what) { broker_.violations.push_back(client_id_ + ": " + what); }
+void BrokerPeer::violate(const std::string& what) {
+  broker_.violations.push_back(client_id_ + ": " + what);
+  broker_.violator = connection_;
+}
 
 void BrokerPeer::on_end() {
   if (closed_) return;

@@ -132,6 +132,7 @@ class ModelBroker {
   std::vector<SeenConnect> connects;
   std::vector<StoredPublish> stored;
   std::vector<std::string> violations;
+  Connection* violator = nullptr;  // on whose connection the last one came; valid within the event only
   std::vector<std::vector<std::string>> subscribes;  // filters of each SUBSCRIBE
   std::vector<std::vector<std::string>> unsubscribes;
   std::uint64_t upgrades = 0, disconnects = 0, pings = 0, pubacks = 0, deliveries = 0;

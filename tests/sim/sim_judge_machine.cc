@@ -260,6 +260,13 @@ void Judge::check_ladder(Watched& client, const ErrorReport& report) {
   }
   const bool conflict =
       report.error.code() == Errc::session_taken_over || report.error.code() == Errc::session_conflict;
+  // CONTRACT 6: after 0x8E that no CONNECT of ours explains 5 to 60 s, at the third in five minutes 60 s. The ladder of
+  // a refresh does not cut that short: the next attempt may present the same client id.
+  if (conflict && serving) {
+    const bool third = report.error.code() == Errc::session_conflict;
+    wait = std::max(wait, third ? seconds(60) : seconds(5) + part_of(seconds(55), client.draw));
+    client.conflict_at = world_.now();
+  }
   Duration longer = wait;
   // a refusal for the configuration's sake, and the third of the credentials in a row, wait 60 s.
   const std::uint32_t number = report.error.number();
