@@ -424,6 +424,8 @@ void Link::leave(Instant now) noexcept {
   append_disconnect(mqtt::ReasonCode::success, true);
   session_->on_disconnecting();
   append_close(1000);
+  // Without memory or entropy for these frames the connection is over already.
+  if (stage_ != Stage::up) return;
   stage_ = Stage::leaving;
   stage_deadline_ = now + limits::kOldReadTimeout;
   flush(now);

@@ -618,5 +618,19 @@ TEST(FaultApi, SteadyTrafficAllocatesNothing) {  // I-34, DESIGN 7
   EXPECT_LE(inside, 100U * 4U);
 }
 
+TEST(FaultApi, WithoutEntropyADrainedConnectionEndsWithoutItsLastWords) {  // FAULTS 3.2
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  ASSERT_TRUE(scene.rt.publish({.channel_id = "p", .identifier = "i", .payload = "{}"}).ok());
+  bool disconnected = false;
+  ASSERT_TRUE(scene.rt.disconnect([&](const Status&) { disconnected = true; }).ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::draining; }));
+  // The PUBACK it waits for is on its way.
+  scene.host.random().failing = true;
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::closed; }));
+  EXPECT_TRUE(disconnected);
+  EXPECT_EQ(scene.host.open_connections(), 0U);
+}
+
 }  // namespace
 }  // namespace axonpush::test
