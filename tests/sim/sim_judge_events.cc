@@ -9,6 +9,7 @@ namespace axonpush::sim {
 namespace {
 
 constexpr Duration kSettled = seconds(45);  // an event on a whole connection has arrived by then, however it lags
+constexpr Duration kOnItsWay = seconds(2);
 constexpr std::size_t kEventsKept = 60'000;
 
 const std::vector<std::string>& all_topics() {
@@ -205,6 +206,8 @@ void Judge::settle_events(std::size_t client, bool all) {
     const Watched::Owed owed = it.owed.front();
     it.owed.pop_front();
     const LinkNote& note = *owed.note;
+    // A full queue behind a small Receive Maximum is still being sent when the run ends: this one is on its way.
+    if (all && world_.now() - owed.at < kOnItsWay) continue;
     ++totals.checks[9];
     if (note.harmed || note.garbled || it.garbled || note.life != it.life || owed.event < it.seen_base ||
         owed.event < events_base_ || it.harmed_until > owed.at) {
