@@ -190,7 +190,7 @@ void Run::watch_half_open(Connection& link, std::size_t client) {
   const std::int64_t keep_alive = brokers != 0 ? brokers : plan_.knob(client, Knob::keep_alive_s);
   const Instant vanished = world_.now();
   world_.after(seconds(keep_alive * 3 / 2 + 15), [this, client, vanished, kept = link.shared_from_this()] {
-    if (!kept->frozen || users_[client]->host().paused_until > vanished) return;
+    if (!kept->vanished || users_[client]->host().paused_until > vanished) return;
     judge_.check(30, !kept->client_alive(), [] { return std::string("a peer that vanished is not missed (R-25)"); });
   });
 }
@@ -207,12 +207,13 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
       link.end(Connection::Cut::reset);
       return;
     case Verb::vanish:
-      link.frozen = true;
+      link.frozen = link.vanished = true;
       watch_half_open(link, decision.client);
       return;
     case Verb::stall:
       link.frozen = true;
       world_.after(length, [kept = link.shared_from_this()] {
+        if (kept->vanished) return;
         kept->frozen = false;
         kept->thaw();
       });

@@ -132,7 +132,7 @@ void Run::heal() {
     judge_.watched(user.index).account.fail_in = 0;
     for (Connection* link : links_of(user, 2)) {
       const bool spoilt = link->frozen || static_cast<bool>(link->garble) || judge_.note_of(*link).garbled;
-      link->frozen = link->stuck = false;
+      link->frozen = link->stuck = link->vanished = false;
       link->chunk = SIZE_MAX;
       link->garble = nullptr;
       if (spoilt) link->end(Connection::Cut::reset);

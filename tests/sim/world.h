@@ -173,6 +173,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Faults. A frozen connection moves nothing; a stuck one takes no output of the client; chunk bounds one recv and one
   // send. `garble` may change what the server sends. `harmed` is for whoever judges: something was done to it.
   bool frozen = false;
+  bool vanished = false;  // frozen for good: no end of a stall wakes it
   bool stuck = false;
   bool harmed = false;
   std::size_t chunk = SIZE_MAX;
