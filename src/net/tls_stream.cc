@@ -285,7 +285,9 @@ IoResult TlsStream::send(Bytes from) noexcept {
       continue;
     }
     const IoOutcome before = ended_;
-    const IoOutcome outcome = judge(returned);
+    IoOutcome outcome = judge(returned);
+    // Behind the peer's close_notify OpenSSL takes every failure for that; what the socket says is the reason.
+    if (outcome == IoOutcome::eof && socket_error_ != 0) outcome = fail(socket_failed(socket_error_));
     if (outcome == IoOutcome::would_block) {
       send_wants_read_ = !wants_write_;
       break;
