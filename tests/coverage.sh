@@ -28,7 +28,11 @@ done
 for program in "$build"/fuzz/*_fuzz; do
   corpus=$source_folder/fuzz/corpus/$(basename "$program")
   [ -x "$program" ] && [ -d "$corpus" ] || continue
-  LLVM_PROFILE_FILE="$profiles/$(basename "$program").profraw" "$program" "$corpus" > "$profiles/log" 2>&1 ||
+  # Under clang these are libFuzzer programs by default, which would go on from the corpus for ever.
+  replay_only=
+  "$program" -help=1 2>&1 | grep -q -e '-runs' && replay_only=-runs=0
+  # shellcheck disable=SC2086
+  LLVM_PROFILE_FILE="$profiles/$(basename "$program").profraw" "$program" $replay_only "$corpus" > "$profiles/log" 2>&1 ||
     { cat "$profiles/log"; exit 1; }
   objects="$objects -object $program"
 done
