@@ -177,7 +177,7 @@ void Judge::begin_life(std::size_t client, VirtualHost& host) {
   it.phase = refresh::Phase::idle;
   it.phase_since = world_.now();
   it.refresh_planned = false;
-  it.not_before = Instant();
+  it.not_before = it.asked_until = Instant();
 }
 
 void Judge::end_life(std::size_t client) {
@@ -213,7 +213,7 @@ void Judge::begin_session(std::size_t client) {
   it.refusals = 0;
   it.active_link = it.active_before = 0;
   it.fetch_started = Instant();
-  it.not_before = Instant();
+  it.not_before = it.asked_until = Instant();
   it.conflict_at = Instant();
   it.baseline = -1;
   it.live_since = Instant::never();
@@ -370,7 +370,7 @@ void Judge::watch() {
     }
     settle_events(it.index, false);
     if (world_.now() < it.host->paused_until || world_.now() < it.harmed_until) continue;
-    const Duration lasted = world_.now() - it.phase_since;
+    const Duration lasted = world_.now() - std::max(it.phase_since, it.host->paused_until);
     check(30, lasted <= limit_of(it, it.phase), [&] {
       return "phase " + std::string(refresh::name_of(it.phase)) + " has lasted " + std::to_string(lasted.seconds()) +
              " s";

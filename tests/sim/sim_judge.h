@@ -298,6 +298,7 @@ struct Watched {
   std::vector<Slot> slots;
   std::uint64_t active = 0;
   struct Seen {
+    Instant sent;  // for the first time, on whichever connection
     std::uint64_t once = 0, twice = 0;
     Instant first;
   };
@@ -332,6 +333,7 @@ struct Watched {
   int requests = 0;
   int final_status = 0;  // that no attempt may follow in this fetch
   bool get_tried = false;
+  Instant asked_until;  // by a Retry-After that was told, however late its answer came
   Instant not_before;
   Instant conflict_at;
   std::uint64_t credentials = 0;  // number of the ones in use

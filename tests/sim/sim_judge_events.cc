@@ -115,6 +115,9 @@ void Judge::on_sent(BrokerPeer& peer, const Message& message) {
     }
     slots |= bit(slot);
   }
+  while (it.seen.size() <= number - it.seen_base) it.seen.emplace_back();
+  Watched::Seen& seen = it.seen[number - it.seen_base];
+  if (seen.sent == Instant()) seen.sent = world_.now();
   if (slots != 0) it.owed.push_back({world_.now(), &note, number, note.sent.back().copy, slots});
 }
 
@@ -224,6 +227,7 @@ void Judge::settle_events(std::size_t client, bool all) {
       // A copy that comes again is not given to callbacks that came between.
       for (std::size_t slot = 0; slot < it.slots.size(); ++slot) {
         if (seen.once != 0 && it.slots[slot].since >= seen.first) missing &= ~bit(slot);
+        if (owed.at > seen.sent && it.slots[slot].since >= seen.sent) missing &= ~bit(slot);
       }
     }
     if (missing == 0) continue;

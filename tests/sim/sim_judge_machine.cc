@@ -46,7 +46,8 @@ Duration Judge::limit_of(const Watched& client, Phase phase) const {
     case Phase::closing:
       return seconds(10);
     case Phase::reconnect_wait:
-      return std::max({seconds(72), client.longest_wait, client.not_before - client.phase_since + seconds(1)});
+      return std::max({seconds(72), client.longest_wait,
+                       std::max(client.not_before, client.asked_until) - client.phase_since + seconds(1)});
     case Phase::live:
       return hours(24) + seconds(1);
     case Phase::idle:
@@ -296,6 +297,7 @@ void Judge::check_ladder(Watched& client, const ErrorReport& report) {
           });
   }
   client.longest_wait = std::max(client.longest_wait, report.next_delay + seconds(6));
+  client.asked_until = std::max(client.asked_until, world_.now() + std::min(report.error.retry_after(), seconds(300)));
   // The index goes on by one, and falls back only after 30 s of being live.
   std::uint32_t& last = client.last_attempt[serving ? 1 : 0];
   note_stay(client);
