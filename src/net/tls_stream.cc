@@ -273,8 +273,8 @@ IoResult TlsStream::recv(MutableBytes into) noexcept {
 
 IoResult TlsStream::send(Bytes from) noexcept {
   send_wants_read_ = false;
-  if (from.empty()) return {};
   if (ended_ == IoOutcome::error) return {IoOutcome::error, 0};
+  if (from.empty()) return {};
   std::size_t total = 0;
   while (total < from.size()) {
     clear_errors();
