@@ -344,6 +344,7 @@ class ClientCore final : public Driven,
   std::uint32_t failures_ = kNoSlot;  // publishes whose failure is to be told
   SwapDedup swap_dedup_;
   DeliveredRing delivered_;
+  bool remembers_unread_ = false;  // some of it by its bytes: nobody read the body
   Instant dedup_until_ = Instant::never();
   HashKey hash_key_{};
   ContentHash content_hash_;

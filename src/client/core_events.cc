@@ -53,11 +53,13 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
     copy = Copy::maybe_repeated;
   } else if (redelivered && !has_id) {
     copy = Copy::maybe_repeated;
-  } else if (redelivered && !overlaps(connection)) {
-    // When it came first nobody may have read its body: it is remembered by its bytes then.
+  } else if (has_id && remembers_unread_ && !overlaps(connection)) {
+    // When it came first nobody may have read its body: it is remembered by its bytes then. Without DUP too: the
+    // session may be one that a dropped candidate left.
     if (delivered_.delivered_before(key_of(event, WithId::no, unused), epoch)) return Copy::repeated;
   }
   static_cast<void>(delivered_.remember(key, epoch));
+  if (with_id == WithId::no) remembers_unread_ = true;
   return copy;
 }
 
