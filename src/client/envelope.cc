@@ -101,6 +101,8 @@ bool write_authority(const http::Url& url, FixedText<limits::kHostBytes + 16>& i
   return url.host.size() <= limits::kHostBytes && into.assign(writer.view());
 }
 
+namespace {
+
 void write_bearer(http::RequestWriter& writer, const SecretString& token) noexcept {
   constexpr std::string_view kScheme = "Bearer ";
   char value[limits::kApiKeyBytes + kScheme.size()];
@@ -109,6 +111,38 @@ void write_bearer(http::RequestWriter& writer, const SecretString& token) noexce
   std::memcpy(value + kScheme.size(), secret.data(), secret.size());
   writer.header("Authorization", {value, kScheme.size() + secret.size()});
   wipe({reinterpret_cast<std::uint8_t*>(value), sizeof value});
+}
+
+}  // namespace
+
+void write_credentials_headers(http::RequestWriter& writer, const Config& config, std::string_view method) noexcept {
+  const ClientOptions& options = config.options;
+  switch (config.key_kind) {
+    case Config::KeyKind::api_key:
+      writer.header("X-API-Key", config.key.reveal());
+      break;
+    case Config::KeyKind::public_token:
+      writer.header("X-Public-Token", config.key.reveal());
+      break;
+    case Config::KeyKind::bearer:
+      write_bearer(writer, config.key);
+      break;
+    case Config::KeyKind::none:
+      break;
+  }
+  const std::pair<std::string_view, std::string_view> optional[] = {
+      {"x-tenant-id", options.tenant_id},        {"X-Axonpush-Environment", options.environment},
+      {"X-Axonpush-Trace-Id", options.trace_id}, {"X-Axonpush-Span-Id", options.span_id},
+      {"traceparent", options.traceparent},      {"baggage", options.baggage},
+  };
+  for (const auto& [name, value] : optional) {
+    if (!value.empty()) writer.header(name, value);
+  }
+  writer.header("Accept", "application/json");
+  writer.header("Accept-Encoding", "identity");
+  writer.header("User-Agent", "axonpush-cpp/0.1");
+  writer.header("Connection", "close");
+  if (method == "POST") writer.header("Content-Length", "0");
 }
 
 }  // namespace axonpush::inline v0

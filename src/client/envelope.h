@@ -1,10 +1,13 @@
-// What an HTTP answer of AxonPush means: the status as an Error, and the body's envelope as the server's words.
+// The credentials call in HTTP: the request's header fields; what an answer's status means as an Error, and the body's
+// envelope as the server's words.
 #pragma once
 
 #include <axonpush/base/fixed_text.h>
 #include <axonpush/base/secret.h>
 #include <axonpush/http/http1.h>
 #include <axonpush/http/url.h>
+
+#include "client/config.h"
 
 namespace axonpush::inline v0 {
 
@@ -16,6 +19,7 @@ namespace axonpush::inline v0 {
 
 // "host" or "host:port" (RFC 9110 7.2), an IPv6 literal in brackets. False when it does not fit.
 [[nodiscard]] bool write_authority(const http::Url& url, FixedText<limits::kHostBytes + 16>& into) noexcept;
-void write_bearer(http::RequestWriter& writer, const SecretString& token) noexcept;
+// CONTRACT 2: every header field but Host of a credentials request by `method`, the key among them.
+void write_credentials_headers(http::RequestWriter& writer, const Config& config, std::string_view method) noexcept;
 
 }  // namespace axonpush::inline v0

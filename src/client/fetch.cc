@@ -157,7 +157,6 @@ void Fetch::on_open_failed(ConnectionId id, const Error& error) noexcept {
 // The key is written here and nowhere else, and only with the proof that the peer's name was verified.
 bool Fetch::write_request(const TlsVerified& verified) noexcept {
   static_cast<void>(verified);
-  const ClientOptions& options = config_.options;
   const http::Url& url = config_.api;
   FixedText<limits::kHostBytes + 16> authority;
   char target[limits::kUrlBytes];
@@ -172,34 +171,10 @@ bool Fetch::write_request(const TlsVerified& verified) noexcept {
     target_size += part.size();
   }
   http::RequestWriter writer(out_.writable());
-  writer.start(use_get_ ? "GET" : "POST", {target, target_size});
+  const std::string_view method = use_get_ ? "GET" : "POST";
+  writer.start(method, {target, target_size});
   writer.header("Host", authority.view());
-  switch (config_.key_kind) {
-    case Config::KeyKind::api_key:
-      writer.header("X-API-Key", config_.key.reveal());
-      break;
-    case Config::KeyKind::public_token:
-      writer.header("X-Public-Token", config_.key.reveal());
-      break;
-    case Config::KeyKind::bearer:
-      write_bearer(writer, config_.key);
-      break;
-    case Config::KeyKind::none:
-      break;
-  }
-  const std::pair<std::string_view, std::string_view> optional[] = {
-      {"x-tenant-id", options.tenant_id},        {"X-Axonpush-Environment", options.environment},
-      {"X-Axonpush-Trace-Id", options.trace_id}, {"X-Axonpush-Span-Id", options.span_id},
-      {"traceparent", options.traceparent},      {"baggage", options.baggage},
-  };
-  for (const auto& [name, value] : optional) {
-    if (!value.empty()) writer.header(name, value);
-  }
-  writer.header("Accept", "application/json");
-  writer.header("Accept-Encoding", "identity");
-  writer.header("User-Agent", "axonpush-cpp/0.1");
-  writer.header("Connection", "close");
-  if (!use_get_) writer.header("Content-Length", "0");
+  write_credentials_headers(writer, config_, method);
   writer.finish();
   if (!writer.ok()) {
     fail(writer.error());

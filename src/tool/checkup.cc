@@ -148,25 +148,7 @@ Status Checkup::ask(std::string_view method) {
   http::RequestWriter writer(head);
   writer.start(method, base + std::string(kCredentialsPath));
   writer.header("Host", authority.view());
-  switch (config_.key_kind) {
-    case Config::KeyKind::api_key:
-      writer.header("X-API-Key", config_.key.reveal());
-      break;
-    case Config::KeyKind::public_token:
-      writer.header("X-Public-Token", config_.key.reveal());
-      break;
-    case Config::KeyKind::bearer:
-      write_bearer(writer, config_.key);
-      break;
-    case Config::KeyKind::none:
-      break;
-  }
-  if (!config_.options.tenant_id.empty()) writer.header("x-tenant-id", config_.options.tenant_id);
-  if (!config_.options.environment.empty()) writer.header("X-Axonpush-Environment", config_.options.environment);
-  writer.header("Accept", "application/json");
-  writer.header("Accept-Encoding", "identity");
-  writer.header("Connection", "close");
-  if (method == "POST") writer.header("Content-Length", "0");
+  write_credentials_headers(writer, config_, method);
   writer.finish();
   Status sent = writer.ok() ? wire_.send(writer.written()) : Status(writer.error());
   wipe(head);
