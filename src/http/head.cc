@@ -27,7 +27,8 @@ constexpr const char* kListClause = "RFC 9112 6.3";
     std::memcpy(&word, from, sizeof word);
     return word;
   };
-  AXONPUSH_ASSERT(name.size() == lower.size() && lower.size() >= 8);
+  AXONPUSH_ASSERT(name.size() == lower.size());
+  AXONPUSH_ASSERT(lower.size() >= 8);
   for (std::size_t at = 0; at + 8 < lower.size(); at += 8) {
     if ((load(name.data() + at) | kCaseBits) != load(lower.data() + at)) return false;
   }

@@ -273,7 +273,8 @@ bool Session::take_unanswered(Unanswered& unanswered) noexcept {
 }
 
 void Session::adopt(Session& other) noexcept {
-  AXONPUSH_ASSERT(&other != this && phase_ != Phase::connected);
+  AXONPUSH_ASSERT(&other != this);
+  AXONPUSH_ASSERT(phase_ != Phase::connected);
   const bool other_gave_up = other.publishes_given_up_;
   for (const FlightList list : {FlightList::releases, FlightList::publishes}) {
     while (Flight* flight = other.flights_.first(list)) {
