@@ -138,7 +138,7 @@ Instant ClientCore::deadline() const noexcept {
   for (const Connection* connection : connections_) {
     if (connection != nullptr) at = earlier_of(at, connection->link.deadline());
   }
-  at = earlier_of(at, dedup_until_);
+  at = earlier_of(at, earlier_of(dedup_until_, dedup_carried_until_));
   return earlier_of(at, retry_filters_at_);
 }
 
@@ -160,6 +160,10 @@ void ClientCore::run_deadlines(Instant now) noexcept {
     if (abandoned_) return;
   }
   if (now >= machine_.deadline) feed({.kind = InputKind::tick});
+  if (now >= dedup_carried_until_) {
+    swap_dedup_.forget_carried();
+    dedup_carried_until_ = Instant::never();
+  }
   if (now >= dedup_until_) {
     swap_dedup_.end();
     dedup_until_ = Instant::never();
@@ -444,7 +448,7 @@ void ClientCore::forget_session() noexcept {
   swap_dedup_.end();
   delivered_.clear();
   remembers_unread_ = false;
-  dedup_until_ = lost_at_ = retry_filters_at_ = Instant::never();
+  dedup_until_ = dedup_carried_until_ = lost_at_ = retry_filters_at_ = Instant::never();
   prefix_.clear();
   topic_memo_.forget();
   credentials_ = Credentials{};

@@ -165,6 +165,7 @@ class ClientCore final : public Driven,
   void start_dial(Credit credit) noexcept;
   [[nodiscard]] bool about_to_take_over() noexcept;
   void connect_candidate(Instant now) noexcept;
+  void begin_dedup() noexcept;
   void start_restore() noexcept;
   void activate() noexcept;
   void drop_candidate() noexcept;
@@ -346,6 +347,7 @@ class ClientCore final : public Driven,
   DeliveredRing delivered_;
   bool remembers_unread_ = false;  // some of it by its bytes: nobody read the body
   Instant dedup_until_ = Instant::never();
+  Instant dedup_carried_until_ = Instant::never();  // of the swap before, where another began meanwhile
   HashKey hash_key_{};
   ContentHash content_hash_;
   std::uint32_t epoch_ = 0;

@@ -247,8 +247,7 @@ void ClientCore::start_dial(Credit credit) noexcept {
   }
   if (takes_over) {
     // What the broker has not seen our PUBACK of comes again on the new connection, with an id or without.
-    swap_dedup_.begin();
-    dedup_until_ = Instant::never();
+    begin_dedup();
   }
   // CONTRACT 3: Clean Start 0 for a client id this client has had a session for.
   wanted.had_session = resumes || takes_over;
@@ -311,11 +310,21 @@ void ClientCore::connect_candidate(Instant now) noexcept {
   at(candidate_).link.connect(now);
 }
 
-void ClientCore::start_restore() noexcept {
-  if (serving_ != kNoConnection && !machine_.takeover) {
+// CONTRACT 6.4: what the last connection before the serving one delivered is remembered for 5 s after its end, even
+// when the next swap begins within them: the serving one may bring its copy late.
+void ClientCore::begin_dedup() noexcept {
+  if (swap_dedup_.active() && dedup_until_ != Instant::never()) {
+    swap_dedup_.carry_over();
+    dedup_carried_until_ = dedup_until_;
+  } else {
     swap_dedup_.begin();
-    dedup_until_ = Instant::never();
+    dedup_carried_until_ = Instant::never();
   }
+  dedup_until_ = Instant::never();
+}
+
+void ClientCore::start_restore() noexcept {
+  if (serving_ != kNoConnection && !machine_.takeover) begin_dedup();
   reconcile_connection(candidate_);
   check_restored();
 }
@@ -428,6 +437,8 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   const bool expected = machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
   if (candidate_ != kNoConnection && at(index).client_id == client_id_) taken_over_ = index;
   if (expected) lost_at_ = host_.now();
+  // What is left of a swap is one connection: its copies may come for a while, and not for ever.
+  if (!expected && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
   // 0x8E that our own new connection caused is no conflict.
   if (expected && failure == refresh::Failure::session_conflict) failure = refresh::Failure::transient;
   if (machine_.phase == Phase::overlap || machine_.phase == Phase::drain) {

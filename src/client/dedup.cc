@@ -11,10 +11,19 @@ bool SwapDedup::begin() noexcept {
   return !lossy_;
 }
 
+void SwapDedup::carry_over() noexcept {
+  carried_ = newest_;
+  if (capacity_ == 0) lossy_ = !grow();
+}
+
+void SwapDedup::forget_carried() noexcept {
+  while (carried_ != kNone) forget(oldest_);
+}
+
 void SwapDedup::end() noexcept {
   free_tables();
   capacity_ = used_ = 0;
-  free_ = oldest_ = newest_ = kNone;
+  free_ = oldest_ = newest_ = carried_ = kNone;
   active_ = lossy_ = false;
 }
 
@@ -38,7 +47,9 @@ bool SwapDedup::grow() noexcept {
   }
   for (std::size_t at = 0; at < wanted; ++at) buckets[at] = kNone;
   std::uint32_t count = 0;
+  std::uint32_t carried = kNone;
   for (std::uint32_t at = oldest_; at != kNone; at = entries_[at].newer, ++count) {
+    if (at == carried_) carried = count;
     std::uint32_t& bucket = buckets[entries_[at].key.low & (wanted - 1)];
     entries[count] = {.key = entries_[at].key,
                       .balance = entries_[at].balance,
@@ -59,6 +70,7 @@ bool SwapDedup::grow() noexcept {
   free_ = count < wanted ? count : kNone;
   oldest_ = count == 0 ? kNone : 0;
   newest_ = count == 0 ? kNone : count - 1;
+  carried_ = carried;
   return true;
 }
 
@@ -90,6 +102,7 @@ bool SwapDedup::add(const EventKey& key, std::int32_t balance, std::uint64_t& ov
 
 void SwapDedup::forget(std::uint32_t index) noexcept {
   Entry& entry = entries_[index];
+  if (index == carried_) carried_ = entry.older;
   std::uint32_t* link = bucket_of(entry.key);
   while (*link != index) link = &entries_[*link].chain;
   *link = entry.chain;

@@ -35,6 +35,10 @@ class SwapDedup {
 
   // False on an exhausted heap: then every event is `maybe_duplicate`.
   bool begin() noexcept;
+  // Another swap begins while this one's memory is still held: it goes on, and what is in it now is forgotten by
+  // forget_carried().
+  void carry_over() noexcept;
+  void forget_carried() noexcept;
   void end() noexcept;
   [[nodiscard]] bool active() const noexcept { return active_; }
   // `overflow` counts the entries that were forgotten before they met their partner.
@@ -70,6 +74,7 @@ class SwapDedup {
   std::uint32_t free_ = kNone;
   std::uint32_t oldest_ = kNone;
   std::uint32_t newest_ = kNone;
+  std::uint32_t carried_ = kNone;  // the newest of what was carried over
   bool active_ = false;
   bool lossy_ = false;  // something was forgotten: from here on a copy may be a second one
 };

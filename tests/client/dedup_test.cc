@@ -57,6 +57,27 @@ TEST(SwapDedup, HoldsItsLimitAndThenForgetsTheOldestOnly) {  // FAULTS 3.4: 65,5
   EXPECT_EQ(swap.see(Side::first, 5), Verdict::deliver);
 }
 
+// A swap that begins within the 5 s for which the one before it is remembered.
+TEST(SwapDedup, WhatIsCarriedOverMeetsItsPartnerUntilItIsForgotten) {  // CONTRACT 6.4
+  Swap swap;
+  EXPECT_EQ(swap.see(Side::first, 1), Verdict::deliver);
+  EXPECT_EQ(swap.see(Side::first, 2), Verdict::deliver);
+  EXPECT_EQ(swap.see(Side::first, 3), Verdict::deliver);
+  swap.dedup.carry_over();
+  EXPECT_EQ(swap.see(Side::first, 100), Verdict::deliver);
+  EXPECT_EQ(swap.see(Side::second, 3), Verdict::drop) << "the newest of the old ones, whose place another takes";
+  EXPECT_EQ(swap.see(Side::second, 1), Verdict::drop);
+  // The table grows, and the boundary with it.
+  for (std::uint64_t n = 0; n < 2'000; ++n) ASSERT_EQ(swap.see(Side::first, 1'000 + n), Verdict::deliver);
+  swap.dedup.forget_carried();
+  EXPECT_EQ(swap.dedup.size(), 2'001U) << "number 2 is gone, and nothing else";
+  EXPECT_EQ(swap.see(Side::second, 2), Verdict::deliver);
+  EXPECT_EQ(swap.see(Side::second, 100), Verdict::drop);
+  swap.dedup.forget_carried();
+  EXPECT_EQ(swap.dedup.size(), 2'001U) << "what was forgotten is forgotten once";
+  EXPECT_EQ(swap.overflow, 0U);
+}
+
 TEST(SwapDedup, IsBoundedInMemory) {  // I-32
   Swap swap;
   for (std::uint64_t n = 0; n < limits::kSwapDedupEntries + 1; ++n) static_cast<void>(swap.see(Side::first, n));

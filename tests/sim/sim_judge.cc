@@ -199,6 +199,7 @@ void Judge::end_life(std::size_t client) {
 
 void Judge::begin_session(std::size_t client) {
   Watched& it = watched(client);
+  ++it.sessions;
   it.in_session = true;
   it.over = false;
   it.disconnecting = false;
@@ -499,10 +500,11 @@ void Judge::after_event() {
   violations_seen_ = broker_.violations.size();
   const std::string& what = broker_.violations.back();
   const auto says = [&what](const char* word) { return what.find(word) != std::string::npos; };
-  // Whoever is told nonsense by a garbled connection acknowledges nonsense; that may arrive after the client closed it.
-  const bool excused =
-      says("PUBACK") && ((broker_.violator != nullptr && note_of(*broker_.violator).garbled) ||
-                         std::any_of(watched_.begin(), watched_.end(), [](const auto& it) { return it->garbled; }));
+  // Whoever is told nonsense by a garbled connection acknowledges nonsense, and keeps to limits that nobody announced;
+  // that may arrive after the client closed it.
+  const bool excused = (says("PUBACK") || says("Maximum")) &&
+                       ((broker_.violator != nullptr && note_of(*broker_.violator).garbled) ||
+                        std::any_of(watched_.begin(), watched_.end(), [](const auto& it) { return it->garbled; }));
   if (!excused) fail(says("Maximum") || says("filters") ? 21 : says("PUBACK") ? 11 : 38, what);
 }
 
@@ -552,6 +554,7 @@ LinkNote& Judge::note_of(Connection& connection) {
     Watched& it = of(connection.host());
     made->client = it.index;
     made->life = it.life;
+    made->session = it.sessions;
     made->id = static_cast<std::uint64_t>(connection.id());
     made->to_broker = connection.port() == 8443;
     made->harmed = lenient;
@@ -572,8 +575,10 @@ void Judge::closing(Connection& connection) {
   Watched& it = of(connection.host());
   if (note.connected) count_loss(it);
   if (note.garbled) {
-    // What it brought is forgotten: events from here on are judged again.
-    it.garbled = false;
+    // What it brought is forgotten: events from here on are judged again, unless another is as bad.
+    it.garbled = std::any_of(notes_.begin(), notes_.end(), [&it](const auto& other) {
+      return other->client == it.index && other->garbled && !other->closed;
+    });
     it.owed.clear();
     it.seen.clear();
     it.seen_base = events_base_ + static_cast<std::uint32_t>(events_.size());

@@ -124,6 +124,7 @@ struct LinkNote {
   std::size_t client = 0;
   std::uint64_t id = 0;
   std::uint64_t life = 0;  // of the client's
+  std::uint64_t session = 0;
   bool to_broker = false;
   bool garbled = false;
   bool closed = false;
@@ -205,7 +206,7 @@ class Judge final : public WorldObserver {
 
   // --- The machine, by its trace (sim_judge_machine.cc)
   void on_trace(std::size_t client, const TraceRecord& record);
-  void on_issued(std::size_t client, Instant expires);
+  void on_issued(std::size_t client, Instant expires, bool skewed);
   void on_api_answer(std::size_t client, int status, std::int64_t retry_after_s);
   void on_request(std::size_t client, const std::string& head);
   void refresh_asked(std::size_t client);
@@ -282,6 +283,7 @@ class Judge final : public WorldObserver {
 struct Watched {
   std::size_t index = 0;
   std::uint64_t life = 0;
+  std::uint64_t sessions = 0;  // of all lives
   VirtualHost* host = nullptr;
   heap::Account account;
   heap::Account* scope_before = nullptr;
@@ -301,6 +303,7 @@ struct Watched {
     Instant sent;  // for the first time, on whichever connection
     std::uint64_t once = 0, twice = 0;
     Instant first;
+    const LinkNote* sent_on = nullptr;  // the first time
   };
   std::deque<Seen> seen;
   std::uint32_t seen_base = 0;
@@ -309,6 +312,7 @@ struct Watched {
     LinkNote* note = nullptr;
     std::uint32_t event = 0;
     std::uint8_t copy = 1;
+    bool repeats = false;  // another connection was sent it before
     std::uint64_t slots = 0;
   };
   std::deque<Owed> owed;
@@ -339,6 +343,7 @@ struct Watched {
   std::uint64_t credentials = 0;  // number of the ones in use
   std::vector<Instant> expiries;
   std::vector<Duration> lives;
+  bool skewed = false;                 // the calendars of the server that issued the last ones and of the client differ
   std::uint32_t last_attempt[2] = {};  // of: reconnect, refresh
   bool stayed[2] = {};                 // a connection served for 30 s since the last failure of: reconnect, refresh
   std::uint32_t refusals = 0;          // in a row

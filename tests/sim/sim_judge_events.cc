@@ -117,8 +117,12 @@ void Judge::on_sent(BrokerPeer& peer, const Message& message) {
   }
   while (it.seen.size() <= number - it.seen_base) it.seen.emplace_back();
   Watched::Seen& seen = it.seen[number - it.seen_base];
-  if (seen.sent == Instant()) seen.sent = world_.now();
-  if (slots != 0) it.owed.push_back({world_.now(), &note, number, note.sent.back().copy, slots});
+  const bool repeats = seen.sent != Instant() && seen.sent_on != &note;
+  if (seen.sent == Instant()) {
+    seen.sent = world_.now();
+    seen.sent_on = &note;
+  }
+  if (slots != 0) it.owed.push_back({world_.now(), &note, number, note.sent.back().copy, repeats, slots});
 }
 
 // I-05 to I-08, I-10: what a callback is given, against what the broker put on the connection that is being read.
@@ -218,19 +222,27 @@ void Judge::settle_events(std::size_t client, bool all) {
     }
     const EventRecord& record = events_[owed.event - events_base_];
     std::uint64_t missing = owed.slots & it.active;
+    std::uint64_t reached = 0;
     for (std::size_t slot = 0; slot < it.slots.size(); ++slot) {
       if (it.slots[slot].lost) missing &= ~bit(slot);
     }
     if (owed.event - it.seen_base < it.seen.size()) {
       const Watched::Seen& seen = it.seen[owed.event - it.seen_base];
-      missing &= ~(owed.copy == 1 ? seen.once : seen.twice);
+      reached = owed.copy == 1 ? seen.once : seen.twice;
+      missing &= ~reached;
       // A copy that comes again is not given to callbacks that came between.
       for (std::size_t slot = 0; slot < it.slots.size(); ++slot) {
         if (seen.once != 0 && it.slots[slot].since >= seen.first) missing &= ~bit(slot);
         if (owed.at > seen.sent && it.slots[slot].since >= seen.sent) missing &= ~bit(slot);
       }
     }
-    if (missing == 0) continue;
+    if (missing == 0) {
+      if (owed.repeats && owed.copy == 1 && (owed.slots & reached) != 0) {
+        ++totals.dropped_copies;
+        mark(Mark::duplicate_dropped);
+      }
+      continue;
+    }
     totals.lost += static_cast<std::uint64_t>(__builtin_popcountll(missing));
     fail(9, "event " + std::to_string(owed.event) + " on " + topic(record.topic) + " (QoS " +
                 std::to_string(record.qos) + (record.has_id ? "" : ", without an id") +

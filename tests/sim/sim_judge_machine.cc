@@ -118,6 +118,10 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
             [] { return std::string("the phase moved without a word"); });
       const auto kind = static_cast<InputKind>(record.number);
       if (kind == InputKind::serving_lost && it.phase == Phase::overlap) mark(Mark::old_served_again);
+      if (kind == InputKind::tick && it.phase == Phase::drain && it.outstanding != 0 &&
+          world_.now() - it.phase_since >= limits::kDrainTimeout) {
+        mark(Mark::drained_late);
+      }
       return;
     }
     case TraceKind::swap_step:
@@ -139,6 +143,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
                  " ms after its latest instant, " + std::to_string((it.refresh_from - world_.now()).milliseconds()) +
                  " ms before its earliest";
         });
+        if (it.skewed) mark(Mark::clock_skewed);
       }
       it.refresh_planned = false;
       it.refresh_forced = false;
@@ -190,8 +195,9 @@ void Judge::check_fetch(Watched& client) {
   // I-22
   check(22, client.final_status == 0,
         [&] { return "a request after the answer " + std::to_string(client.final_status) + " in the same fetch"; });
-  // I-18
-  check(18, world_.now() >= client.not_before || client.refresh_forced, [&] {
+  // I-18. Without memory the answer was not read.
+  const bool unread = client.account.refused != client.refusals_seen || world_.now() < client.harmed_until;
+  check(18, world_.now() >= client.not_before || client.refresh_forced || unread, [&] {
     return "a request " + std::to_string((client.not_before - world_.now()).milliseconds()) + " ms before Retry-After";
   });
 }
@@ -310,9 +316,10 @@ void Judge::check_ladder(Watched& client, const ErrorReport& report) {
   if (serving) client.refresh_planned = false;
 }
 
-void Judge::on_issued(std::size_t client, Instant expires) {
+void Judge::on_issued(std::size_t client, Instant expires, bool skewed) {
   watched(client).expiries.push_back(expires);
   watched(client).lives.push_back(expires - world_.now());
+  watched(client).skewed = skewed;
 }
 
 void Judge::on_api_answer(std::size_t client, int status, std::int64_t retry_after_s) {
@@ -382,6 +389,8 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
   Watched& it = watched(note.client);
   note.connected = true;
   note.last_heard = world_.now();
+  // The words of a session that is over may still have been on their way.
+  if (note.session != it.sessions) return;
   if (present) mark(Mark::session_resumed);
   // CONTRACT 3: Clean Start 1 for a new client id, 0 for one whose session the broker may have.
   if (!it.session_seen) it.client_ids.clear();

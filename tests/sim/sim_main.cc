@@ -16,16 +16,18 @@
 namespace axonpush::sim {
 
 const char* const kUsage =
-    "sim [--seeds N] [--first S] [--days D | --year] [--twice] [--talk] [--json]\n"
-    "    runs N seeds from S on: ten simulated minutes each, or D days, or a year; --twice compares the hashes of two "
+    "sim [--seeds N] [--first S] [--day | --days D | --year] [--twice] [--talk] [--json]\n"
+    "    runs N seeds from S on: ten simulated minutes each, or a day of 26 h, D days, or a year; --twice compares the "
+    "hashes of two "
     "runs\n"
-    "sim --replay FILE|SEED [--days D | --year] [--talk]\n"
+    "sim --replay FILE|SEED [--day | --days D | --year] [--talk]\n"
     "    runs a trace file or one seed again\n"
     "sim --regress DIR            replays every .trace in DIR: none may break anything\n"
     "sim --sweep calls|bytes|sequences [--stride N]\n"
     "    fails every N-th call of a seam; cuts, resets and stalls after every N-th byte; all sequences of up to N "
     "calls\n"
     "sim --nightly [--seeds N]    short, day and year seeds, the sweeps, and the coverage that must have been met\n"
+    "    --jobs N shares seeds and sweeps out to N processes, 0: to all processors\n"
     "sim --list-mutants           the planted bugs; --mutant NAME builds one into a copy and looks for it\n"
     "Exit status: 0 nothing broke; 1 something did; 2 the command line or a file is wrong.\n";
 
@@ -38,8 +40,8 @@ std::string read_options(int argc, char** argv, Options& options) {
       return true;
     };
     if (flag("--twice", options.twice) || flag("--json", options.json) || flag("--nightly", options.nightly) ||
-        flag("--talk", options.talk) || flag("--year", options.year) || flag("--list-mutants", options.list_mutants) ||
-        flag("--help", options.help)) {
+        flag("--talk", options.talk) || flag("--day", options.day) || flag("--year", options.year) ||
+        flag("--list-mutants", options.list_mutants) || flag("--help", options.help)) {
       continue;
     }
     if (name == "--no-shrink") {
@@ -62,6 +64,8 @@ std::string read_options(int argc, char** argv, Options& options) {
       wrong = number(options.first);
     } else if (name == "--days") {
       wrong = number(options.days);
+    } else if (name == "--jobs") {
+      wrong = number(options.jobs);
     } else if (name == "--stride") {
       wrong = number(options.stride);
     } else if (name == "--replay") {
@@ -98,33 +102,37 @@ void on_crash(int signal) {
 
 class Program {
  public:
-  explicit Program(const Options& options) : options_(options), begun_(std::chrono::steady_clock::now()) {}
+  explicit Program(const Options& options)
+      : options_(options),
+        jobs_(options.jobs == 0 ? processors() : options.jobs),
+        begun_(std::chrono::steady_clock::now()) {}
 
   int run() {
     if (options_.list_mutants) return list_mutants();
     if (!options_.mutant.empty()) return run_mutant();
-    bool good = true;
     if (!options_.regress.empty()) {
-      good = replay_all();
+      replay_all();
     } else if (!options_.replay.empty()) {
       const int status = replay();
       if (status != 0) return status;
     } else if (!options_.sweep.empty()) {
-      good = sweep(options_.sweep, options_.stride);
+      if (!sweep(options_.sweep, options_.stride)) return 2;
     } else if (options_.nightly) {
-      good = nightly();
+      nightly();
     } else {
-      const Kind kind = options_.year ? Kind::year : options_.days != 0 ? Kind::day : Kind::quick;
-      good = seeds(options_.first, options_.seeds, kind);
+      seeds(options_.first, options_.seeds, kind_asked());
     }
-    print_totals(totals_, hash_, passed(), options_.json);
-    if (options_.nightly && print_coverage(totals_) != 0) good = false;
-    return good && totals_.failures == 0 ? 0 : 1;
+    print_totals(sum_.totals, sum_.hash, passed(), options_.json);
+    if (options_.nightly && print_coverage(sum_.totals) != 0) sum_.good = false;
+    return sum_.good && sum_.totals.failures == 0 ? 0 : 1;
   }
 
  private:
   [[nodiscard]] double passed() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  }
+  [[nodiscard]] Kind kind_asked() const {
+    return options_.year ? Kind::year : options_.day || options_.days != 0 ? Kind::day : Kind::quick;
   }
   [[nodiscard]] Plan plan_of(std::uint64_t seed, Kind kind) const {
     return draw_plan(seed, kind, options_.days == 0 ? hours(26) : hours(24 * options_.days));
@@ -132,27 +140,39 @@ class Program {
   [[nodiscard]] std::string command(std::uint64_t seed, Kind kind) const {
     std::string text = "sim --replay " + std::to_string(seed);
     if (kind == Kind::year) text += " --year";
-    if (kind == Kind::day) text += " --days " + std::to_string(options_.days);
+    if (kind == Kind::day) text += options_.days == 0 ? " --day" : " --days " + std::to_string(options_.days);
     return text;
   }
 
-  bool seeds(std::uint64_t first, std::uint64_t count, Kind kind) {
-    for (std::uint64_t seed = first; seed < first + count; ++seed) {
-      const std::string again = command(seed, kind);
-      std::snprintf(running, sizeof running, "%s", again.c_str());
-      const Plan plan = plan_of(seed, kind);
-      const Outcome outcome = run_plan(plan);
-      totals_.add(outcome.totals);
-      hash_ = (hash_ ^ outcome.hash) * 0x100000001B3ULL;
-      if (outcome.breach.invariant != 0) {
-        failed(seed, plan, outcome, again);
-      } else if (options_.twice && run_plan(plan).hash != outcome.hash) {
-        std::printf("seed %llu gave two different runs\n  again: %s --twice\n", static_cast<unsigned long long>(seed),
-                    again.c_str());
-        ++totals_.failures;
+  void spread(const std::function<void(Share, Tally&)>& work) {
+    const Tally made = in_parallel(jobs_, work);
+    sum_.totals.add(made.totals);
+    sum_.hash += made.hash;
+    sum_.good = sum_.good && made.good;
+  }
+
+  void seeds(std::uint64_t first, std::uint64_t count, Kind kind) {
+    spread([this, first, count, kind](Share share, Tally& tally) {
+      for (std::uint64_t seed = first; seed < first + count; ++seed) {
+        if (share.has(seed)) one_seed(seed, kind, tally);
       }
+    });
+  }
+
+  void one_seed(std::uint64_t seed, Kind kind, Tally& tally) {
+    const std::string again = command(seed, kind);
+    std::snprintf(running, sizeof running, "%s", again.c_str());
+    const Plan plan = plan_of(seed, kind);
+    const Outcome outcome = run_plan(plan);
+    tally.totals.add(outcome.totals);
+    tally.add_hash(seed, outcome.hash);
+    if (outcome.breach.invariant != 0) {
+      failed(seed, plan, outcome, again);
+    } else if (options_.twice && run_plan(plan).hash != outcome.hash) {
+      std::printf("seed %llu gave two different runs\n  again: %s --twice\n", static_cast<unsigned long long>(seed),
+                  again.c_str());
+      ++tally.totals.failures;
     }
-    return totals_.failures == 0;
   }
 
   void failed(std::uint64_t seed, const Plan& plan, const Outcome& outcome, const std::string& again) {
@@ -171,7 +191,7 @@ class Program {
     const bool is_number = options_.replay.find_first_not_of("0123456789") == std::string::npos;
     if (is_number) {
       const std::uint64_t seed = std::strtoull(options_.replay.c_str(), nullptr, 10);
-      plan = plan_of(seed, options_.year ? Kind::year : options_.days != 0 ? Kind::day : Kind::quick);
+      plan = plan_of(seed, kind_asked());
     } else {
       const std::string wrong = read_file(options_.replay, plan);
       if (!wrong.empty()) {
@@ -181,8 +201,8 @@ class Program {
     }
     std::snprintf(running, sizeof running, "sim --replay %s", options_.replay.c_str());
     const Outcome outcome = run_plan(plan, options_.talk);
-    totals_.add(outcome.totals);
-    hash_ = outcome.hash;
+    sum_.totals.add(outcome.totals);
+    sum_.hash = outcome.hash;
     if (outcome.breach.invariant != 0) print_breach(plan.seed, outcome, running);
     return 0;
   }
@@ -196,8 +216,7 @@ class Program {
   }
 
   // Failures that were met once and must not come back.
-  bool replay_all() {
-    bool good = true;
+  void replay_all() {
     std::vector<fs::path> files;
     std::error_code none;
     for (const fs::directory_entry& entry : fs::directory_iterator(options_.regress, none)) {
@@ -205,7 +224,7 @@ class Program {
     }
     if (files.empty()) {
       std::fprintf(stderr, "%s: no .trace there\n", options_.regress.c_str());
-      return false;
+      sum_.good = false;
     }
     std::sort(files.begin(), files.end());
     for (const fs::path& path : files) {
@@ -213,41 +232,58 @@ class Program {
       const std::string wrong = read_file(path, plan);
       if (!wrong.empty()) {
         std::fprintf(stderr, "%s: %s\n", path.c_str(), wrong.c_str());
-        good = false;
+        sum_.good = false;
         continue;
       }
       std::snprintf(running, sizeof running, "sim --replay %s", path.c_str());
       const Outcome outcome = run_plan(plan);
-      totals_.add(outcome.totals);
-      hash_ = (hash_ ^ outcome.hash) * 0x100000001B3ULL;
+      sum_.totals.add(outcome.totals);
+      sum_.add_hash(plan.seed, outcome.hash);
       if (outcome.breach.invariant != 0) print_breach(plan.seed, outcome, running);
       if (run_plan(plan).hash != outcome.hash) {
         std::printf("%s gave two different runs\n", path.c_str());
-        good = false;
+        sum_.good = false;
       }
     }
-    return good;
   }
 
+  // False: there is none of this name.
   bool sweep(const std::string& which, std::uint64_t stride) {
     std::snprintf(running, sizeof running, "sim --sweep %s", which.c_str());
     const std::uint64_t step = std::max<std::uint64_t>(stride, 1);
-    if (which == "calls") return sweep_calls(step, totals_);
-    if (which == "bytes") return sweep_bytes(step, totals_);
-    if (which == "sequences") return sweep_sequences(step, totals_);
-    std::fprintf(stderr, "no sweep is called %s\n", which.c_str());
-    return false;
+    if (which == "calls") {
+      spread([step](Share share, Tally& tally) { sweep_calls(step, share, tally); });
+    } else if (which == "bytes") {
+      spread([step](Share share, Tally& tally) { sweep_bytes(step, share, tally); });
+    } else if (which == "sequences") {
+      spread([step](Share share, Tally& tally) { sweep_sequences(step, share, tally); });
+    } else {
+      std::fprintf(stderr, "no sweep is called %s\n", which.c_str());
+      return false;
+    }
+    return true;
   }
 
   // FAULTS 2.4: of 100,000 seeds 2,000 are days and 100 are years.
-  bool nightly() {
+  void nightly() {
     const std::uint64_t count = options_.seeds == 1 ? 100'000 : options_.seeds;
-    seeds(options_.first, count - count / 50 - count / 1000, Kind::quick);
-    seeds(options_.first, count / 50, Kind::day);
+    const auto after = [this](const char* what) {
+      std::printf("%s: %llu seeds, %llu failures after %.0f s\n", what,
+                  static_cast<unsigned long long>(sum_.totals.seeds),
+                  static_cast<unsigned long long>(sum_.totals.failures), passed());
+      std::fflush(stdout);
+    };
+    // The longest first: at the end no worker waits long for another.
     seeds(options_.first, count / 1000, Kind::year);
-    bool good = sweep("calls", 1);
-    good = sweep("bytes", 1) && good;
-    return sweep("sequences", 4) && good && totals_.failures == 0;
+    after("years");
+    seeds(options_.first, count / 50, Kind::day);
+    after("days");
+    seeds(options_.first, count - count / 50 - count / 1000, Kind::quick);
+    after("short ones");
+    sweep("calls", 1);
+    sweep("bytes", 1);
+    sweep("sequences", 4);
+    after("sweeps");
   }
 
   static int list_mutants() {
@@ -270,10 +306,10 @@ class Program {
   }
 
   const Options& options_;
+  std::uint64_t jobs_;
   std::chrono::steady_clock::time_point begun_;
-  Totals totals_;
-  std::uint64_t hash_ = 0xCBF29CE484222325ULL;
-  int told_ = 0;
+  Tally sum_;
+  int told_ = 0;  // in this process
 };
 
 }  // namespace

@@ -35,7 +35,10 @@ Run::Run(const Plan& plan)
     user.api.token_tag = std::to_string(index) + "x";
     user.api.broker_url = "wss://broker.example.com:8443/mqtt?x-amz-customauthorizer-name=" + std::string(kQueryMarker);
     user.api.keeps_history = false;
-    user.api.on_issued = [this, index](const std::string&, Instant expires) { judge_.on_issued(index, expires); };
+    user.api.on_issued = [this, index, &user](const std::string&, Instant expires) {
+      judge_.on_issued(index, expires,
+                       user.api.clock_skew != Duration::zero() || user.host().wall_offset != Duration::zero());
+    };
     user.api.respond = [this, &user](const ApiRequest& request) { return answer_api(user, request); };
     world_.listen(static_cast<std::uint16_t>(2000 + index), user.api.maker());
   }
