@@ -233,6 +233,8 @@ void BrokerPeer::read_frames() {
       send_frame(10, payload);
     } else if (opcode != 10) {
       violate("opcode " + std::to_string(opcode));
+    } else if (broker_.director != nullptr) {
+      broker_.director->on_pong(*this);
     }
     if (closed_) return;
   }

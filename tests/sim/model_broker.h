@@ -85,6 +85,7 @@ class BrokerDirector {
   virtual void on_stored(BrokerPeer&, const StoredPublish&, std::uint16_t) {}
   virtual void on_sent(BrokerPeer&, const Message&, bool) {}  // an event; again
   virtual void on_acknowledged(BrokerPeer&, std::uint16_t) {}
+  virtual void on_pong(BrokerPeer&) {}
   virtual void on_leaving(BrokerPeer&) {}  // DISCONNECT came
   virtual void on_gone(BrokerPeer&) {}     // the connection is over
 };

@@ -48,6 +48,16 @@ void garble(std::string& bytes, Random& random, std::string& old) {
   }
 }
 
+// Packets that no server may send at all, or not to this client: CONNACK again ([MQTT-3.2.0-2]), SUBSCRIBE, PUBLISH at
+// QoS 2, PUBLISH with an alias, PINGREQ, AUTH.
+const std::string kForbidden[] = {std::string("\x20\x03\x00\x00\x00", 5),
+                                  std::string("\x82\x07\x00\x01\x00\x00\x01\x61\x00", 9),
+                                  std::string("\x34\x06\x00\x01\x61\x00\x01\x00", 8),
+                                  std::string("\x30\x07\x00\x01\x61\x03\x23\x00\x01", 9),
+                                  std::string("\xC0\x00", 2),
+                                  std::string("\xF0\x00", 2)};
+constexpr std::size_t kForbiddenCount = sizeof kForbidden / sizeof kForbidden[0];
+
 }  // namespace
 
 std::vector<Connection*> Run::links_of(User& user, std::int64_t which) {
@@ -195,6 +205,20 @@ void Run::watch_half_open(Connection& link, std::size_t client) {
   });
 }
 
+// Once the client has read what no server may send, it ends the connection within its time for closing. What a host
+// that stands still or a connection that does not move leaves unread is not judged.
+void Run::watch_forbidden(Connection& link, std::size_t client) {
+  const Instant sent = world_.now();
+  world_.after(seconds(30), [this, client, sent, kept = link.shared_from_this()] {
+    if (kept->waiting_bytes() != 0) return;
+    world_.after(seconds(10), [this, client, sent, kept] {
+      if (users_[client]->host().paused_until > sent || judge_.note_of(*kept).garbled) return;
+      judge_.check(29, !kept->client_alive(),
+                   [] { return std::string("the server sent what it may not, and the connection goes on"); });
+    });
+  });
+}
+
 void Run::trouble_connection(Connection& link, const Decision& decision, std::size_t number) {
   auto* peer = static_cast<BrokerPeer*>(link.peer());
   const Duration length = milliseconds(decision.b);
@@ -258,7 +282,13 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
       return;
     }
     case Verb::pings:
+      judge_.pinged(link, static_cast<std::uint64_t>(decision.c));
       for (std::int64_t count = 0; count < decision.c; ++count) peer->send_frame(9, std::to_string(count));
+      return;
+    case Verb::forbidden:
+      if (!peer->connected()) return;
+      peer->send_packet(kForbidden[static_cast<std::size_t>(decision.c) % kForbiddenCount]);
+      watch_forbidden(link, decision.client);
       return;
     default:
       return;

@@ -142,6 +142,8 @@ struct LinkNote {
   std::set<std::uint64_t> stored;
   std::uint64_t credentials = 0;
   Instant last_heard;
+  std::uint64_t pongs = 0;
+  std::uint64_t pongs_allowed = 0;
 };
 
 // A publish the client took.
@@ -235,7 +237,9 @@ class Judge final : public WorldObserver {
   void on_frame(BrokerPeer& peer, std::uint32_t mask);
   void on_packet(BrokerPeer& peer, int type);
   void on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present);
+  void on_pong(BrokerPeer& peer);
   void on_gone(BrokerPeer& peer);
+  void pinged(Connection& connection, std::uint64_t pings);  // a burst goes out to the client
   void garbled(Connection& connection);
   void harm(Connection& connection);
   [[nodiscard]] LinkNote& note_of(Connection& connection);
@@ -348,6 +352,7 @@ struct Watched {
   bool stayed[2] = {};                 // a connection served for 30 s since the last failure of: reconnect, refresh
   std::uint32_t refusals = 0;          // in a row
   std::uint64_t packet_link = 0;       // of the packet that is being worked on
+  bool packet_acknowledged = false;    // its PUBACK is written already
   std::uint64_t active_link = 0;
   std::uint64_t active_before = 0;
   Instant harmed_until;         // something global was done: pauses, refused memory

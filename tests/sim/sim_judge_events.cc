@@ -150,6 +150,7 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
   const Slot& wanted = it.slots[slot];
   check(8, wanted.active, [] { return std::string("an event for a callback that was taken off"); });
   check(24, !it.disconnecting, [] { return std::string("an event callback after disconnect was called"); });
+  check(11, !it.packet_acknowledged, [] { return std::string("an event was acknowledged before it was delivered"); });
   // The next copy on this connection that this callback has not seen.
   std::size_t at = note.cursor;
   const auto fits = [&] {

@@ -169,6 +169,10 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       return;
     case TraceKind::packet_in:
       it.packet_link = record.connection;
+      it.packet_acknowledged = false;
+      return;
+    case TraceKind::packet_out:
+      if (record.number == 4 && record.connection == it.packet_link) it.packet_acknowledged = true;
       return;
     case TraceKind::active:
       check_activation(it, record.connection);
@@ -402,6 +406,17 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
   it.session_seen = true;
   const std::string tag = "TOKENMARKER-" + std::to_string(note.client) + "x";
   check(39, seen.user_name.starts_with(tag), [] { return std::string("CONNECT brings the token of somebody else"); });
+}
+
+// one PONG waits at most. A burst of pings is read in turns of 64 packets, of which the first and the last
+// may have others beside them.
+void Judge::pinged(Connection& connection, std::uint64_t pings) { note_of(connection).pongs_allowed += pings / 64 + 2; }
+
+void Judge::on_pong(BrokerPeer& peer) {
+  LinkNote& note = note_of(peer.link());
+  ++note.pongs;
+  check(32, note.garbled || note.pongs <= note.pongs_allowed,
+        [&] { return std::to_string(note.pongs) + " PONGs, where " + std::to_string(note.pongs_allowed) + " do"; });
 }
 
 void Judge::on_gone(BrokerPeer& peer) {

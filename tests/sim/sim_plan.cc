@@ -61,7 +61,8 @@ constexpr std::string_view kVerbs[] = {"subscribe",
                                        "paused",
                                        "no_entropy",
                                        "no_memory",
-                                       "no_fds"};
+                                       "no_fds",
+                                       "forbidden"};
 static_assert(sizeof kVerbs / sizeof kVerbs[0] == kVerbCount);
 constexpr std::string_view kContexts[] = {"outside", "turn", "event", "error", "completion", "state"};
 static_assert(sizeof kContexts / sizeof kContexts[0] == kContextCount);
@@ -312,6 +313,9 @@ class Drawer {
         break;
       case Verb::pings:
         c = between(random, 1, 500);
+        break;
+      case Verb::forbidden:
+        c = between(random, 0, 5);
         break;
       case Verb::wall_step:
         a = one_of(random, {3'600, -3'600, 31'536'000, -31'536'000, -1'790'000'000});

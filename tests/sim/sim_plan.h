@@ -71,6 +71,8 @@ enum class Verb : std::uint8_t {
   no_entropy,  // b: ms
   no_memory,   // a: the next a-th allocation fails, b: so many in a row
   no_fds,      // b: ms
+  // An established connection once more.
+  forbidden,  // c: which packet that no server may send
   count
 };
 inline constexpr std::size_t kVerbCount = static_cast<std::size_t>(Verb::count);

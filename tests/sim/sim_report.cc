@@ -12,7 +12,7 @@ using Unsigned = unsigned long long;
 constexpr const char* elsewhere(std::size_t invariant) {
   switch (invariant) {
     case 11:
-      return "by the model broker: PUBACKs in the order of the PUBLISHes, none for what was not sent";
+      return "by the model broker too: PUBACKs in the order of the PUBLISHes, none for what was not sent";
     case 34:
       return "by the tests of allocations in tests/client and the benchmarks: a callback of the simulation allocates "
              "itself";

@@ -109,6 +109,7 @@ class Run final : public BrokerDirector {
   // --- sim_faults.cc
   void trouble(const Decision& decision, std::size_t number);
   void watch_half_open(Connection& link, std::size_t client);
+  void watch_forbidden(Connection& link, std::size_t client);
   void trouble_connection(Connection& link, const Decision& decision, std::size_t number);
   void harm(User& user);
   [[nodiscard]] std::vector<Connection*> links_of(User& user, std::int64_t which);
@@ -130,6 +131,7 @@ class Run final : public BrokerDirector {
     judge_.on_stored(peer, publish);
   }
   void on_sent(BrokerPeer& peer, const Message& message, bool) override { judge_.on_sent(peer, message); }
+  void on_pong(BrokerPeer& peer) override { judge_.on_pong(peer); }
   void on_gone(BrokerPeer& peer) override { judge_.on_gone(peer); }
 
   const Plan& plan_;
