@@ -54,14 +54,6 @@ static_assert(sizeof kFaultTexts / sizeof kFaultTexts[0] == static_cast<std::siz
   return Error(text.code, text.what).at(offset).by(text.clause);
 }
 
-// Only for a document that is known to be ill-formed: the offset of the first byte that makes it so.
-std::size_t ill_formed_offset(Bytes document) noexcept {
-  Utf8Stream stream;
-  std::size_t offset = 0;
-  while (offset < document.size() && stream.feed(document.subspan(offset, 1))) ++offset;
-  return offset;
-}
-
 Error walk_document(Task& task, const Limits& limits, Bytes document, Findings& findings) noexcept {
   if (document.size() > limits.bytes) [[unlikely]]
     return fault_error(Fault::too_large, limits.bytes);
@@ -77,7 +69,7 @@ Error walk_document(Task& task, const Limits& limits, Bytes document, Findings& 
   }
   // RFC 8259 8.1: UTF-8, checked at once where a byte is over 0x7F at all. Outside strings there is none by now, and no
   // character's bytes contain a quote, so the document is well-formed exactly when its strings are.
-  if (findings.high_bytes && !utf8_valid(document)) return fault_error(Fault::utf8, ill_formed_offset(document));
+  if (findings.high_bytes && !utf8_valid(document)) return fault_error(Fault::utf8, Utf8Stream().feed_prefix(document));
   return Error();
 }
 

@@ -98,15 +98,14 @@ class KeptErrno {
 // The digits that printf gives for `precision` of them behind the first; true when they read back as `value`.
 bool print_digits(double value, int precision, Decimal& into) noexcept {
   char text[48];
-  const int size = std::snprintf(text, sizeof text, "%.*e", precision, value);
-  if (size <= 0 || static_cast<std::size_t>(size) >= sizeof text) return false;
+  static_cast<void>(std::snprintf(text, sizeof text, "%.*e", precision, value));
   const bool same = std::strtod(text, nullptr) == value;
   into.count = 0;
   const char* at = text;
-  for (; *at != 'e' && *at != '\0'; ++at) {
+  for (; *at != 'e'; ++at) {
     if (is_digit(*at)) into.digits[into.count++] = *at;  // between them stands the locale's decimal point
   }
-  into.exponent = (*at == 'e' ? std::atoi(at + 1) : 0) - precision;
+  into.exponent = std::atoi(at + 1) - precision;
   return same;
 }
 
@@ -122,8 +121,7 @@ bool next_up(double value, Decimal& decimal) noexcept {
   if (std::frexp(value, &exponent) != 0.5 || value < DBL_MIN) return false;
   Decimal up = decimal;
   int at = up.count - 1;
-  for (; at >= 0 && up.digits[at] == '9'; --at) up.digits[at] = '0';
-  if (at < 0) return false;
+  for (; up.digits[at] == '9'; --at) up.digits[at] = '0';  // no power of two begins with fifteen nines
   ++up.digits[at];
   if (nearest(up) != value) return false;
   decimal = up;
@@ -192,8 +190,7 @@ std::size_t put_fixed(double value, const Decimal& decimal, char* into) noexcept
       return static_cast<std::size_t>(before);
     }
     // A large whole number is written as the one it is, to the last digit.
-    const int size = std::snprintf(into, kRealBytes - 1, "%.0f", value);
-    return size > 0 ? static_cast<std::size_t>(size) : 0;
+    return static_cast<std::size_t>(std::snprintf(into, kRealBytes - 1, "%.0f", value));
   }
   if (before > 0) {
     std::size_t size = put(into, decimal.digits, before);

@@ -13,8 +13,9 @@ namespace axonpush::inline v0::json {
 
 namespace {
 
+// `value` is a string.
 [[nodiscard]] std::string_view between_quotes(const Value& value) noexcept {
-  if (value.kind != Kind::string || value.raw.size() < 2) return {};
+  if (value.raw.size() < 2) return {};
   return value.raw.substr(1, value.raw.size() - 2);
 }
 
@@ -22,9 +23,9 @@ namespace {
   return !text.empty() && std::memchr(text.data(), '\\', text.size()) != nullptr;
 }
 
-// Four hexadecimal digits at text[at]; UINT32_MAX where they are not there.
+// Four hexadecimal digits at text[at], at <= text.size(); UINT32_MAX where they are not there.
 [[nodiscard]] std::uint32_t code_unit(std::string_view text, std::size_t at) noexcept {
-  if (at > text.size() || text.size() - at < 4) return UINT32_MAX;
+  if (text.size() - at < 4) return UINT32_MAX;
   std::uint32_t unit = 0;
   const auto [stopped, error] = std::from_chars(text.data() + at, text.data() + at + 4, unit, 16);
   return error == std::errc() && stopped == text.data() + at + 4 ? unit : UINT32_MAX;

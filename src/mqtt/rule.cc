@@ -103,8 +103,6 @@ const RuleRow& row_of(Rule rule) noexcept {
 
 Errc errc_of(ReasonCode reason) noexcept {
   switch (reason) {
-    case ReasonCode::success:
-      return Errc::none;
     case ReasonCode::malformed_packet:
       return Errc::mqtt_malformed;
     case ReasonCode::packet_too_large:

@@ -1,5 +1,6 @@
 #include <axonpush/mqtt/packet.h>
 
+#include "base/assert.h"
 #include "base/utf8.h"
 #include "mqtt/text.h"
 
@@ -17,11 +18,11 @@ const std::uint8_t* data_of(std::string_view text) noexcept { return bytes_of(te
 }  // namespace
 
 TextFault judge_text(const std::uint8_t* text, std::size_t size, TextKind kind) noexcept {
+  AXONPUSH_ASSERT(size != 0);  // nothing is wrong with no text
   // [MQTT-1.5.4-1], [MQTT-1.5.4-2]. Control characters and non-characters may be refused and are not: MQTT 5 1.5.4.
   if (!utf8_valid({text, size})) return TextFault::ill_formed;
-  if (size != 0 && std::memchr(text, 0, size) != nullptr) return TextFault::null;
-  if (kind == TextKind::topic && size != 0 &&
-      (std::memchr(text, '#', size) != nullptr || std::memchr(text, '+', size) != nullptr)) {
+  if (std::memchr(text, 0, size) != nullptr) return TextFault::null;
+  if (kind == TextKind::topic && (std::memchr(text, '#', size) != nullptr || std::memchr(text, '+', size) != nullptr)) {
     return TextFault::wildcard;
   }
   return TextFault::none;

@@ -41,9 +41,9 @@ TEST(Base64, HasTheTestVectorsOfTheSpecification) {
 }
 
 TEST(Base64, RefusesWhatIsNotTheOneSpelling) {
-  const char* rows[] = {
-      "Z",    "Zg",    "Zg=",   "Zg===", "=",    "==",   "====",     "Z===",  "Zg==Zg==", "Zh==",     "Zm9=",
-      "Zg= ", " Zg==", "Zg\n=", "Zg=a",  "Z=g=", "-_-_", "Zm9v\r\n", "Zm9vY", "Zm9vYg=",  "Zm9vYg==="};
+  const char* rows[] = {"Zm9{",  "Zm9\x7F", "Zm9\xE4", "Z",        "Zg",       "Zg=",   "Zg===",   "=",
+                        "==",    "====",    "Z===",    "Zg==Zg==", "Zh==",     "Zm9=",  "Zg= ",    " Zg==",
+                        "Zg\n=", "Zg=a",    "Z=g=",    "-_-_",     "Zm9v\r\n", "Zm9vY", "Zm9vYg=", "Zm9vYg==="};
   for (const char* row : rows) {
     std::string back;
     EXPECT_FALSE(decoded(row, back)) << row;

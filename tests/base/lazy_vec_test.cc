@@ -35,6 +35,8 @@ TEST(LazyVec, TakesMemoryWithTheFirstElementAndGivesItBackWithTheLast) {
   EXPECT_TRUE(list.empty());
   EXPECT_TRUE(list.push_back("again"));
   EXPECT_EQ(allocation_count(), before + 2);
+  list.erase(0);
+  EXPECT_EQ(list.begin(), nullptr);
 }
 
 TEST(LazyVec, DropsWhatThereIsNoMemoryFor) {

@@ -63,6 +63,12 @@ TEST(SipHash, PiecesAreTheWhole) {
   EXPECT_EQ(number.finish(), siphash_128(kKey, Bytes(input).first(8)));
 }
 
+TEST(SipHash, BothHalvesMakeAHash) {
+  EXPECT_EQ((Hash128{1, 2}), (Hash128{1, 2}));
+  EXPECT_NE((Hash128{1, 2}), (Hash128{1, 3}));
+  EXPECT_NE((Hash128{1, 2}), (Hash128{3, 2}));
+}
+
 TEST(SipHash, EveryBitOfKeyAndInputCounts) {
   const std::vector<std::uint8_t> input = counting(20);
   std::set<std::uint64_t> seen = {siphash_64(kKey, input)};

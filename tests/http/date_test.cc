@@ -38,6 +38,9 @@ TEST(Rfc3339, ExpiresAt) {  // C-02, RFC 3339 5.6
       {"2024-02-29T00:00:00Z", true, reference::seconds_since_epoch(2024, 2, 29, 0, 0, 0) * kSecond},
       {"2000-02-29T00:00:00Z", true, reference::seconds_since_epoch(2000, 2, 29, 0, 0, 0) * kSecond},
       {"1970-01-01T00:00:00Z", true, 0},
+      // The last nanosecond that a WallTime holds, and the one behind it.
+      {"2262-04-11T23:47:16.854775807Z", true, INT64_MAX},
+      {"2262-04-11T23:47:16.854775808Z", true, INT64_MAX},
       {"1969-12-31T23:59:59.5Z", true, -kSecond / 2},
       {"0000-01-01T00:00:00Z", true, INT64_MIN},
       {"9999-12-31T23:59:59Z", true, INT64_MAX},

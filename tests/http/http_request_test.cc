@@ -49,6 +49,8 @@ TEST(HttpRequest, RequestLine) {  // RFC 9112 3
       {"GET / http/1.1\r\nHost: a\r\n\r\n", "http_malformed"},
       {"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", "http_malformed"},
       {"GET / HTTP/1.11\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1.:\r\nHost: a\r\n\r\n", "http_malformed"},
+      {"GET / HTTP/1./\r\nHost: a\r\n\r\n", "http_malformed"},
       {"GET / HTTP/1.1\nHost: a\r\n\r\n", "http_malformed"},
       {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", "http_malformed"},
       {"GET /", "http_truncated"},
@@ -97,12 +99,23 @@ TEST(HttpRequest, Bodies) {  // RFC 9112 6.3
       {with("Content-Length: 5\r\n", "body"), "http_truncated"},
       {with("Transfer-Encoding: chunked\r\n", "4\r\nbody\r\n0\r\n\r\nmore"), "POST /auth|body|4"},
       {with("Transfer-Encoding: chunked\r\n", "4\r\nbody\r\n0\r\n"), "http_truncated"},
+      {with("Transfer-Encoding: chunked\r\n", "4x\r\nbody\r\n0\r\n\r\n"), "http_malformed"},
       {with("Transfer-Encoding: gzip, chunked\r\n", ""), "http_malformed"},
       {with("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", ""), "http_malformed"},
       {with("Content-Length: 4\r\nContent-Length: 5\r\n", ""), "http_malformed"},
       {with("Content-Length: 65537\r\n", ""), "http_too_large"},
   };
   check(rows);
+}
+
+// Whoever knows from the head that no body follows need not ask for one before the stream ends.
+TEST(HttpRequest, EndsBehindTheHeadOfARequestWithoutBody) {  // RFC 9112 6.3
+  for (const StreamEnd end : {StreamEnd::orderly, StreamEnd::cut}) {
+    RequestDecoder decoder;
+    ASSERT_EQ(decoder.next(bytes_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n")).kind, StepKind::head);
+    EXPECT_EQ(decoder.finish(end).kind, StepKind::done);
+    EXPECT_EQ(decoder.finish(end).kind, StepKind::done);
+  }
 }
 
 TEST(HttpRequest, ACopyHasTheHead) {
@@ -115,6 +128,8 @@ TEST(HttpRequest, ACopyHasTheHead) {
     ASSERT_EQ(step.kind, StepKind::head);
     copy = original;
   }
+  const RequestDecoder& itself = copy;
+  copy = itself;
   EXPECT_EQ(copy.head().find("HOST"), "b");
   EXPECT_EQ(copy.head().method, "POST");
   EXPECT_EQ(text_of(copy.next(bytes_of(input).subspan(step.consumed)).data), "ok");
@@ -263,6 +278,15 @@ TEST(HttpResponseWriter, WritesWhatTheDecoderReads) {
   EXPECT_EQ(start_error(99, "x"), Errc::invalid_argument);
   EXPECT_EQ(start_error(1000, "x"), Errc::invalid_argument);
   EXPECT_EQ(start_error(200, "a\r\nb"), Errc::header_invalid);
+  // RFC 9112 4: there is one status line. The first error stands.
+  ResponseWriter twice(buffer);
+  twice.start(200, "OK");
+  twice.start(200, "OK");
+  EXPECT_EQ(twice.error().code(), Errc::invalid_argument);
+  EXPECT_EQ(twice.error().offset(), 17U);
+  twice.start(200, "OK");
+  EXPECT_EQ(twice.error().offset(), 17U);
+  EXPECT_TRUE(twice.written().empty());
 }
 
 TEST(HttpHeaderValue, Validity) {  // T-15

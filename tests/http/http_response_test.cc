@@ -498,6 +498,21 @@ TEST(HttpResponse, ACopyCountsInterimResponsesOn) {  // H-36
   EXPECT_EQ(decoder.next(bytes_of(proceed)).kind, StepKind::error);
 }
 
+TEST(HttpResponse, EndsBehindTheHeadOfAResponseWithoutBody) {  // RFC 9112 6.3, 9.8
+  const std::pair<const char*, StepKind> rows[] = {
+      {"HTTP/1.1 204 No Content\r\n\r\n", StepKind::done},
+      {"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n", StepKind::done},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", StepKind::done},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", StepKind::error},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", StepKind::error},
+      {"HTTP/1.1 200 OK\r\n\r\n", StepKind::error}};
+  for (const auto& [input, kind] : rows) {
+    ResponseDecoder decoder;
+    ASSERT_EQ(decoder.next(bytes_of(input)).kind, StepKind::head) << input;
+    EXPECT_EQ(decoder.finish(StreamEnd::cut).kind, kind) << input;
+  }
+}
+
 TEST(HttpResponse, ACopyHasTheHead) {
   const std::string_view input = "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok";
   ResponseDecoder copy;
@@ -508,6 +523,8 @@ TEST(HttpResponse, ACopyHasTheHead) {
     ASSERT_EQ(step.kind, StepKind::head);
     copy = original;
   }
+  const ResponseDecoder& itself = copy;
+  copy = itself;
   EXPECT_EQ(copy.head().find("a"), "b");
   EXPECT_EQ(text_of(copy.next(bytes_of(input).subspan(step.consumed)).data), "ok");
 }

@@ -188,6 +188,12 @@ TEST(JsonReader, ValuesAtTheLimitAndBeyond) {  // J-14
   }
   EXPECT_EQ(verdict_of("{\"a\":{\"b\":1}}", {.nodes = 3}), Errc::none);
   EXPECT_EQ(verdict_of("{\"a\":{\"b\":1}}", {.nodes = 2}), Errc::json_too_large);
+  json::Members<4> members;
+  for (const std::size_t nodes : {3U, 2U, 1U, 0U}) {
+    std::size_t count = 0;
+    const Error error = json::read_object(bytes_of("{\"a\":0,\"b\":0}"), {.nodes = nodes}, members.room(), count);
+    EXPECT_EQ(error.code(), nodes == 3 ? Errc::none : Errc::json_too_large) << nodes;
+  }
   EXPECT_EQ(verdict_of("1", {.nodes = 1}), Errc::none);
   EXPECT_EQ(verdict_of("1", {.nodes = 0}), Errc::json_too_large);
 }

@@ -263,6 +263,25 @@ TEST(JsonValue, TheCursorWalksObjectsAndArrays) {
   EXPECT_FALSE(none.next(member));
 }
 
+// RFC 8259 7: what a validated document cannot hold is no escape in a Value made by hand either.
+TEST(JsonValue, EscapesThatAreNoneAreRefused) {
+  const std::string_view none[] = {R"(\)",       R"(\q)",      R"(\u)",           R"(\u12)",         R"(\uzzzz)",
+                                   R"(\u12zz)",  R"(\u-123)",  R"(\u 123)",       R"(\udc00)",       R"(\udfff)",
+                                   R"(\ud800)",  R"(\ud800x)", R"(\ud800\u0041)", R"(\ud800\ue000)", R"(\ud800\u12)",
+                                   R"(\ud800\n)"};
+  std::uint8_t scratch[32];
+  for (const std::string_view text : none) {
+    const std::string raw = "\"" + std::string(text) + "\"";
+    std::string_view read;
+    EXPECT_FALSE((json::Value{raw, json::Kind::string}.text(scratch, read))) << text;
+    json::Member member;
+    member.key = text;
+    member.key_escaped = true;
+    EXPECT_FALSE(json::key_equals(member, text)) << text;
+    EXPECT_FALSE(json::key_equals(member, "")) << text;
+  }
+}
+
 // Found by json_reader_fuzz: a string without a closing quote counted as free of escapes, and was viewed with a size of
 // one byte less two.
 TEST(JsonValue, NonsenseMadeByHandIsReadWithinItsBytes) {

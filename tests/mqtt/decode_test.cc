@@ -179,6 +179,19 @@ TEST(MqttDecode, Publish) {
   for (const Bad& row : kRows) expect_bad(row);
 }
 
+// Properties of 128 bytes and more go the long way, which knows of aliases too.
+TEST(MqttDecode, AliasInPlaceOfATopicBesideManyProperties) {            // M-23, [MQTT-3.3.2-8]
+  const std::string pair = "26 0001 6b 0078 " + std::string(240, '6');  // 126 bytes
+  mqtt::Packet packet;
+  const std::vector<std::uint8_t> named = packet_of("30", "0000 8101 230007 " + pair + " 6869");
+  ASSERT_EQ(decode_everywhere(named, {}, packet).progress, Progress::done);
+  EXPECT_EQ(packet.publish.topic_alias, 7U);
+  EXPECT_EQ(text_of(packet.publish.payload), "hi");
+  const std::vector<std::uint8_t> nameless =
+      packet_of("30", "0000 8101 020000003c 26 0001 6b 0076 " + std::string(236, '6') + " 6869");
+  expect_bad({"M-23", hex_of(nameless).c_str(), 0x82});
+}
+
 TEST(MqttDecode, TopicOfAnySize) {  // M-26, M-24 at every place
   GuardedBytes guarded(1 << 17);
   for (const std::size_t size : {1U,  2U,  3U,  4U,  7U,  8U,  9U,   15U,  16U,  17U,  31U,
@@ -325,6 +338,10 @@ TEST(MqttDecode, Auth) {  // what M-60 refuses is legal to the codec
 
 TEST(MqttDecode, Connect) {
   constexpr Bad kRows[] = {
+      {"name missing", "10 01 00", 0x81, Sender::client},
+      {"version missing", "10 06 0004 4d515454", 0x81, Sender::client},
+      {"flags missing", "10 07 0004 4d515454 05", 0x81, Sender::client},
+      {"half a keep alive", "10 09 0004 4d515454 05 02 00", 0x81, Sender::client},
       {"another name", "10 0d 0004 4d515455 05 02 0000 00 0000", 0x84, Sender::client},
       {"version 3's name", "10 0f 0006 4d5149736470 03 02 0000 00 0000", 0x84, Sender::client},
       {"version 4", "10 0d 0004 4d515454 04 02 0000 00 0000", 0x84, Sender::client},
@@ -361,6 +378,8 @@ TEST(MqttDecode, Filters) {
       {"filter #/a", "82 09 0001 00 0003 232f61 00", 0x81, Sender::client},
       {"share without a name", "82 0e 0001 00 0008 24736861 72652f2f 00", 0x81, Sender::client},
       {"share without a filter", "82 0e 0001 00 0008 24736861 72652f61 00", 0x81, Sender::client},
+      {"[MQTT-4.8.2-1] share with nothing behind its slash", "82 0f 0001 00 0009 24736861 72652f612f 00", 0x81,
+       Sender::client},
       {"[MQTT-3.8.3-5] bit 6", "82 07 0001 00 0001 61 40", 0x81, Sender::client},
       {"[MQTT-3.8.3-5] bit 7", "82 07 0001 00 0001 61 80", 0x81, Sender::client},
       {"QoS 3", "82 07 0001 00 0001 61 03", 0x82, Sender::client},
@@ -372,6 +391,22 @@ TEST(MqttDecode, Filters) {
     const std::vector<std::uint8_t> bytes = bytes_of_hex(row.hex);
     ASSERT_EQ(bytes.size(), bytes[1] + 2U) << row.row;
     expect_bad(row);
+  }
+}
+
+// A list made by hand may hold anything; walking it ends at what is cut, and reads nothing behind it.
+TEST(MqttDecode, FiltersMadeByHandAreWalkedWithinTheirBytes) {
+  GuardedBytes guarded(64);
+  const std::vector<std::uint8_t> whole = bytes_of_hex("0001 61 01 0002 6162 02");
+  for (std::size_t size = 0; size <= whole.size(); ++size) {
+    mqtt::FilterList list;
+    list.raw = guarded.hold(Bytes(whole).first(size));
+    list.with_options = true;
+    mqtt::FilterList::Cursor at(list);
+    mqtt::SubscriptionRequest request;
+    std::size_t count = 0;
+    while (at.next(request)) ++count;
+    EXPECT_EQ(count, size < 4 ? 0U : size < 9 ? 1U : 2U) << size;
   }
 }
 

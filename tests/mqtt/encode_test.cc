@@ -135,6 +135,12 @@ TEST(MqttEncode, LeastForms) {  // MQTT 5 3.4.2.1, 3.14.2.1
   EXPECT_EQ(hex(mqtt::encode_ack(memory, PacketType::puback,
                                  {.packet_id = 1, .reason_code = mqtt::ReasonCode::payload_format_invalid})),
             "4003000199");
+  // MQTT 5 3.4.2.2.1: in front of properties the reason code has to stand, success or not.
+  const std::vector<std::uint8_t> pair = bytes_of_hex("26 0001 6b 0001 76");
+  EXPECT_EQ(hex(mqtt::encode_ack(memory, PacketType::puback,
+                                 {.properties = mqtt::Properties(pair, std::uint64_t{1} << 0x26U), .packet_id = 1})),
+            "400b0001000726"
+            "00016b000176");
   EXPECT_EQ(hex(mqtt::encode_notice(memory, PacketType::disconnect, {})), "e000");
   EXPECT_EQ(hex(mqtt::encode_ping(memory, PacketType::pingreq)), "c000");
   EXPECT_EQ(hex(mqtt::encode_ping(memory, PacketType::pingresp)), "d000");
@@ -171,6 +177,32 @@ TEST(MqttEncode, NothingTooLongIsCut) {  // T-18, CVE-2025-10543, C-08
   const Bytes larger(memory.data(), limits::kMqttRemainingLength - 2);
   EXPECT_EQ(mqtt::encoded_size(mqtt::Publish{.payload = larger}), 0U);
   EXPECT_EQ(mqtt::encode_publish(memory, {.payload = larger}), 0U);
+  // So many properties that not even their length can be written.
+  const mqtt::Properties endless({memory.data(), limits::kMqttRemainingLength + 1}, 0);
+  EXPECT_EQ(mqtt::encoded_size(mqtt::Publish{.properties = endless}), 0U);
+  EXPECT_EQ(mqtt::encode_publish(memory, {.topic = "a", .properties = endless}), 0U);
+  EXPECT_EQ(mqtt::encode_subscribe(memory, 1, endless.raw(), {requests, 1}), 0U);
+}
+
+TEST(MqttEncode, EveryFlagOfConnectHasItsBit) {  // MQTT 5 3.1.2.3
+  struct Row {
+    mqtt::Connect connect;
+    std::uint8_t flags;
+  };
+  const Row rows[] = {
+      {{.clean_start = false}, 0x00},
+      {{.clean_start = true}, 0x02},
+      {{.will_topic = "a", .clean_start = false, .has_will = true}, 0x04},
+      {{.will_topic = "a", .will_qos = Qos::exactly_once, .clean_start = false, .has_will = true}, 0x14},
+      {{.will_topic = "a", .clean_start = false, .has_will = true, .will_retain = true}, 0x24},
+      {{.clean_start = false, .has_password = true}, 0x40},
+      {{.clean_start = false, .has_user_name = true}, 0x80},
+  };
+  std::uint8_t memory[64];
+  for (const Row& row : rows) {
+    ASSERT_GT(mqtt::encode_connect(memory, row.connect), 10U);
+    EXPECT_EQ(memory[9], row.flags);
+  }
 }
 
 TEST(MqttEncode, PublishInPlaceIsTheSamePublish) {

@@ -383,6 +383,31 @@ TEST(MqttProperty, NamesAndTypes) {
   EXPECT_EQ(mqtt::name_of(static_cast<Property>(0)), "unknown");
   EXPECT_EQ(mqtt::key_of(static_cast<Property>(255)), "unknown");
   EXPECT_EQ(mqtt::type_of(Property::user_property), PropertyType::utf8_pair);
+  EXPECT_EQ(mqtt::type_of(static_cast<Property>(4)), PropertyType::byte);
+  EXPECT_FALSE(mqtt::property_allowed(PacketType::connect, PropertyHome::packet, static_cast<Property>(4)));
+  EXPECT_FALSE(mqtt::property_allowed(PacketType::reserved, PropertyHome::packet, Property::user_property));
+}
+
+// Properties made by hand may hold anything; walking them ends at what is cut, and reads nothing behind it.
+TEST(MqttProperty, MadeByHandAreWalkedWithinTheirBytes) {
+  GuardedBytes guarded(64);
+  for (const OneProperty& one : kOneOfEach) {
+    const std::vector<std::uint8_t> raw = bytes_of_hex(one.hex);
+    for (std::size_t size = 0; size < raw.size(); ++size) {
+      const Properties cut(guarded.hold(Bytes(raw).first(size)), ~std::uint64_t{0});
+      PropertyValue value;
+      EXPECT_FALSE(Properties::Cursor(cut).next(value)) << one.hex << " cut at " << size;
+      EXPECT_EQ(cut.integer(one.id, 77), 77U);
+      EXPECT_TRUE(cut.binary(one.id).empty());
+    }
+    // Said to be there, and not there.
+    const Properties other(raw, ~std::uint64_t{0});
+    EXPECT_EQ(other.integer(static_cast<Property>(63), 77), 77U);
+    EXPECT_TRUE(other.text(static_cast<Property>(63)).empty());
+  }
+  PropertyValue value;
+  const std::vector<std::uint8_t> unknown = bytes_of_hex("0401");
+  EXPECT_FALSE(Properties::Cursor(Properties(unknown, 0)).next(value));
 }
 
 }  // namespace

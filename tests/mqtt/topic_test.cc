@@ -162,6 +162,11 @@ TEST(MqttTopic, MatchesAsTheOracleDoes) {  // T-05: every filter of up to 5 char
   EXPECT_GT(matches, 1'000U);
 }
 
+TEST(MqttTopic, AnEmptyFilterMatchesNothing) {  // [MQTT-4.7.3-1]: there is none such
+  EXPECT_FALSE(mqtt::topic_matches("", "a"));
+  EXPECT_FALSE(mqtt::topic_matches("", "$SYS"));
+}
+
 TEST(MqttTopic, MatchesManyLevelsInOnePass) {  // T-12, CVE-2019-11779
   const std::string slashes(65'000, '/');
   EXPECT_TRUE(mqtt::topic_matches("#", slashes));

@@ -96,6 +96,7 @@ TEST(WsEncode, WritesWhatACloseFrameMaySay)  // W-22, W-24, RFC 6455 5.5.1
       {"with a reason", 1002, "no", close_of(1002, "no")},
       {"the longest", 1002, r123, close_of(1002, r123)},
       {"cut", 1002, r123 + "x", close_of(1002, r123)},
+      {"cut, and long", 1002, std::string(200, 'r'), close_of(1002, r123)},
       {"cut in front of a character that does not fit", 1002, r122 + "\xC3\xA9", close_of(1002, r122)},
       {"cut in front of four bytes", 1002, r123.substr(3) + "\xF0\x9F\x98\x80", close_of(1002, r123.substr(3))},
       {"cut in front of what is ill-formed", 1002, "ok\xFF no", close_of(1002, "ok")},

@@ -83,6 +83,7 @@ TEST(WsHandshake, WantsUpgradeToBeWebsocketAlone)  // W-H03
                {"two lines", with("Upgrade", {"websocket", "websocket"}), false},
                {"a version", with("Upgrade", {"websocket/13"}), false},
                {"a prefix", with("Upgrade", {"websockets"}), false},
+               {"a letter off", with("Upgrade", {"websocked"}), false},
                {"another case", with("Upgrade", {"WebSocket"}), true},
                {"white space around", with("Upgrade", {" websocket\t"}), true},
                {"the name in another case", with("uPGRADE", {"websocket"}, with("Upgrade", {})), true}});
@@ -114,6 +115,14 @@ TEST(WsHandshake, WantsTheAnswerToItsOwnKey)  // W-H05
                {"twice", with("Sec-WebSocket-Accept", {kAccept, kAccept}), false},
                {"right and wrong", with("Sec-WebSocket-Accept", {kAccept, other.view()}), false},
                {"spaces around", with("Sec-WebSocket-Accept", {"  s3pPLMBiTxaQ9kYGzzhZRbK+xOo= "}), true}});
+}
+
+// Whoever did not check a key gets an answer, and nothing is read or written past a key's room.
+TEST(WsHandshake, AnswersAKeyOfAnySize) {
+  // openssl dgst -sha1 of the GUID alone.
+  EXPECT_EQ(accept_of("").view(), "Kfh9QIsMVZcl6xEPYxPHzW8SZ8w=");
+  const std::string longer = std::string(kKey) + "x";
+  EXPECT_EQ(accept_of(longer).view(), accept_of(kKey).view());
 }
 
 // Answers what it is told to, so that two keys can be made to differ.
