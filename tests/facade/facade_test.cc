@@ -215,6 +215,22 @@ TEST_F(Facade, DisconnectFromAnotherThreadWaitsForTheRunningCallback) {  // R-48
   EXPECT_EQ(after, 0);
 }
 
+TEST_F(Facade, NoLockIsHeldWhileACallbackRuns) {  // I-27
+  RealtimeClient session;
+  Mailbox<Errc> outcomes;
+  RealtimeOptions options = realtime();
+  // Another thread gets its answer while the callback runs and waits for it.
+  options.on_state = [&](const StateChange& change) {
+    if (change.to != ConnectionState::draining) return;
+    std::thread([&] { outcomes.put(session.wait(Duration::zero()).error().code()); }).join();
+  };
+  Result<RealtimeClient> rt = client->connect_realtime(std::move(options));
+  ASSERT_TRUE(rt.ok());
+  session = *rt;
+  EXPECT_TRUE(rt->disconnect().ok());
+  EXPECT_EQ(outcomes.take(1), std::vector<Errc>{Errc::ack_timeout}) << "the session still lived at that moment";
+}
+
 TEST_F(Facade, CanBeDestroyedInsideACallback) {
   Result<RealtimeClient> rt = client->connect_realtime(realtime());
   ASSERT_TRUE(rt.ok());

@@ -234,6 +234,27 @@ TEST(MqttSession, BindsAndRebindsTopicAliases) {  // M-38
   EXPECT_EQ(publish("", 2), "publish 0 dos");
 }
 
+TEST(MqttSession, EachConnectionHasTopicAliasesOfItsOwn) {  // [MQTT-3.3.2-7]
+  Conversation talks[] = {Conversation(aliases_in(2)), Conversation(aliases_in(2))};
+  const auto publish = [](Conversation& talk, std::string_view topic, std::uint32_t alias) {
+    return talk.hear(talk.server.publish(Qos::at_most_once, 0, topic, {{Property::topic_alias, alias}}));
+  };
+  for (Conversation& talk : talks) talk.accept({{Property::topic_alias_maximum, 2}});
+  EXPECT_EQ(publish(talks[0], "old", 1), "publish 0 old");
+  EXPECT_EQ(publish(talks[1], "new", 1), "publish 0 new");
+  EXPECT_EQ(publish(talks[0], "", 1), "publish 0 old");
+  EXPECT_EQ(publish(talks[1], "", 1), "publish 0 new");
+  EXPECT_EQ(publish(talks[0], "other", 2), "publish 0 other");
+  EXPECT_EQ(publish(talks[1], "", 2).substr(0, 19), "error mqtt_protocol") << "bound on the other one only";
+  // The same the other way round.
+  EXPECT_TRUE(talks[0].session.assign_alias("ours").send_topic);
+  Conversation third;
+  third.accept({{Property::topic_alias_maximum, 2}});
+  const Session::Alias alias = third.session.assign_alias("ours");
+  EXPECT_TRUE(alias.send_topic) << "the server of this connection has never heard the topic";
+  EXPECT_EQ(alias.alias, 1);
+}
+
 TEST(MqttSession, LetsSubscriptionIdentifiersThroughWhereTheyWereAskedFor) {  // M-37
   ClientTerms terms;
   terms.accepts_subscription_ids = true;

@@ -28,7 +28,9 @@ const char* const kUsage =
     "calls\n"
     "sim --nightly [--seeds N]    short, day and year seeds, the sweeps, and the coverage that must have been met\n"
     "    --jobs N shares seeds and sweeps out to N processes, 0: to all processors\n"
-    "sim --list-mutants           the planted bugs; --mutant NAME builds one into a copy and looks for it\n"
+    "sim --list-mutants           the planted bugs, and who looks for each\n"
+    "sim --mutant NAME [--seeds N] [--jobs N]\n"
+    "    builds one into a copy and looks for it, in the first N seeds (1000)\n"
     "Exit status: 0 nothing broke; 1 something did; 2 the command line or a file is wrong.\n";
 
 std::string read_options(int argc, char** argv, Options& options) {
@@ -64,7 +66,7 @@ std::string read_options(int argc, char** argv, Options& options) {
       wrong = number(options.first);
     } else if (name == "--days") {
       wrong = number(options.days);
-    } else if (name == "--jobs") {
+    } else if (name == "--jobs" || name == "-j") {
       wrong = number(options.jobs);
     } else if (name == "--stride") {
       wrong = number(options.stride);
@@ -286,21 +288,43 @@ class Program {
     after("sweeps");
   }
 
+  // A patch begins with what it breaks, and may say who looks for it: "# Hunt: arguments of sim", "# Hunter: a test".
+  static std::string about_mutant(const fs::path& path) {
+    std::ifstream file(path);
+    std::string what;
+    std::string hunter = "sim";
+    for (std::string line; std::getline(file, line) && line.starts_with("# ");) {
+      if (line.starts_with("# Hunter: ")) {
+        hunter = line.substr(10);
+      } else if (line.starts_with("# Hunt: ")) {
+        hunter = "sim " + line.substr(8);
+      } else {
+        what = line.substr(2);
+      }
+    }
+    return what + " [" + hunter + "]";
+  }
+
   static int list_mutants() {
-    std::vector<std::string> names;
+    std::vector<fs::path> files;
     std::error_code none;
     for (const fs::directory_entry& entry : fs::directory_iterator(AXONPUSH_SOURCE_DIR "/tests/sim/mutants", none)) {
-      if (entry.path().extension() == ".patch") names.push_back(entry.path().stem().string());
+      if (entry.path().extension() == ".patch") files.push_back(entry.path());
     }
-    std::sort(names.begin(), names.end());
-    for (const std::string& name : names) std::printf("%s\n", name.c_str());
-    if (names.empty()) std::fprintf(stderr, "there is no patch in tests/sim/mutants\n");
-    return names.empty() ? 2 : 0;
+    std::sort(files.begin(), files.end());
+    for (const fs::path& path : files) {
+      std::printf("%-44s %s\n", path.stem().c_str(), about_mutant(path).c_str());
+    }
+    if (files.empty()) std::fprintf(stderr, "there is no patch in tests/sim/mutants\n");
+    return files.empty() ? 2 : 0;
   }
 
   int run_mutant() const {
     const char* const script = AXONPUSH_SOURCE_DIR "/tests/sim/run_mutants.sh";
-    execl("/bin/sh", "sh", script, options_.mutant.c_str(), static_cast<char*>(nullptr));
+    const std::string seeds = std::to_string(options_.seeds == 1 ? 1000 : options_.seeds);
+    const std::string jobs = std::to_string(jobs_);
+    execl("/bin/sh", "sh", script, "-s", seeds.c_str(), "-j", jobs.c_str(), options_.mutant.c_str(),
+          static_cast<char*>(nullptr));
     std::perror(script);
     return 2;
   }
