@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "net/descriptor.h"
-#include "net/poller.h"
+#include "net/system_error.h"
 #include "net/tls_error.h"
 
 namespace axonpush::inline v0::net {

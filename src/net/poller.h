@@ -63,7 +63,4 @@ class Poller {
 // Ends and frees a poller made by either, or by a test with allocate() and placement new.
 void destroy_poller(Poller* poller) noexcept;
 
-// What a failed system call means, by its errno.
-[[nodiscard]] Error system_error(int number, const char* what) noexcept;
-
 }  // namespace axonpush::inline v0::net

@@ -11,6 +11,7 @@
 #include "net/descriptor.h"
 #include "net/heap.h"
 #include "net/poller.h"
+#include "net/system_error.h"
 
 namespace axonpush::inline v0::net {
 

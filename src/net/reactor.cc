@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include <atomic>
-#include <cerrno>
 
 #include "base/assert.h"
 #include "net/fork_guard.h"
@@ -45,14 +44,6 @@ struct Watch {
 Error closed_by_fork() noexcept { return Error(Errc::closed, "this process is the child of a fork"); }
 
 }  // namespace
-
-Error system_error(int number, const char* what) noexcept {
-  Errc code = Errc::internal;
-  if (number == EMFILE || number == ENFILE) code = Errc::no_fds;
-  if (number == ENOMEM || number == ENOBUFS || number == ENOSPC) code = Errc::no_memory;
-  if (number == EBADF || number == EPERM || number == EEXIST) code = Errc::invalid_argument;
-  return Error(code, what).with_number(static_cast<std::uint32_t>(number));
-}
 
 void destroy_poller(Poller* poller) noexcept { destroy(poller); }
 

@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "net/descriptor.h"
-#include "net/poller.h"
+#include "net/system_error.h"
 
 namespace axonpush::inline v0::net {
 

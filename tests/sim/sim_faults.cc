@@ -16,8 +16,9 @@ bool use(Troubles::Few& few) {
   return true;
 }
 
-// One change of the kinds a broken middlebox makes, to the bytes of one sending.
-void garble(std::string& bytes, Random& random, std::string& old) {
+// One change of the kinds a broken middlebox makes, to the bytes of one sending. `sealed` bytes are TLS's: a byte less
+// in a record's head would make ciphertext its length, which is not the same in every run.
+void garble(std::string& bytes, Random& random, std::string& old, bool sealed) {
   const std::size_t at = random.below(bytes.size());
   switch (random.below(7)) {
     case 0:
@@ -27,7 +28,11 @@ void garble(std::string& bytes, Random& random, std::string& old) {
       bytes.insert(at, 1, static_cast<char>(random.next()));
       return;
     case 2:
-      bytes.erase(at, 1);
+      if (sealed) {
+        bytes[at] = static_cast<char>(~bytes[at]);
+      } else {
+        bytes.erase(at, 1);
+      }
       return;
     case 3:
       bytes.resize(at);
@@ -273,8 +278,9 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
     case Verb::garble: {
       judge_.garbled(link);
       auto random = std::make_shared<Random>(stream_seed(plan_.seed, "garble", number));
+      link.garbles_wire = tls_ != nullptr && number % 2 == 0;
       link.garble = [&link, random, old = std::string()](std::string& bytes) mutable {
-        sim::garble(bytes, *random, old);
+        sim::garble(bytes, *random, old, link.garbles_wire);
         old = bytes.substr(0, 200);
         // Once in a while another; mostly one thing is broken and the rest arrives as it was sent.
         if (!random->chance(0.2)) link.garble = nullptr;

@@ -140,6 +140,9 @@ void Totals::add(const Totals& other) {
   acknowledged += other.acknowledged;
   failed += other.failed;
   stored += other.stored;
+  tls_handshakes += other.tls_handshakes;
+  tls_resumed += other.tls_resumed;
+  impostors += other.impostors;
   sum(checks, other.checks);
   sum(marks, other.marks);
   sum(faults, other.faults);

@@ -77,6 +77,7 @@ struct Totals {
   std::uint64_t swaps = 0, reconnects = 0, connects = 0, fetches = 0;
   std::uint64_t sent = 0, delivered = 0, lost = 0, doubled = 0, dropped_copies = 0;
   std::uint64_t published = 0, acknowledged = 0, failed = 0, stored = 0;
+  std::uint64_t tls_handshakes = 0, tls_resumed = 0, impostors = 0;
   std::uint64_t checks[41] = {};
   std::uint64_t marks[kMarkCount] = {};
   std::uint64_t faults[kVerbCount] = {};

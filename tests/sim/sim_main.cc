@@ -16,11 +16,10 @@
 namespace axonpush::sim {
 
 const char* const kUsage =
-    "sim [--seeds N] [--first S] [--day | --days D | --year] [--twice] [--talk] [--json]\n"
-    "    runs N seeds from S on: ten simulated minutes each, or a day of 26 h, D days, or a year; --twice compares the "
-    "hashes of two "
-    "runs\n"
-    "sim --replay FILE|SEED [--day | --days D | --year] [--talk]\n"
+    "sim [--seeds N] [--first S] [--day | --days D | --year] [--tls] [--twice] [--talk] [--json]\n"
+    "    runs N seeds from S on: ten simulated minutes each, or a day of 26 h, D days, or a year; --tls runs all over\n"
+    "    real TLS, not one of a hundred; --twice compares the hashes of two runs\n"
+    "sim --replay FILE|SEED [--day | --days D | --year] [--tls] [--talk]\n"
     "    runs a trace file or one seed again\n"
     "sim --regress DIR            replays every .trace in DIR: none may break anything\n"
     "sim --sweep calls|bytes|sequences [--stride N]\n"
@@ -41,9 +40,9 @@ std::string read_options(int argc, char** argv, Options& options) {
       value = true;
       return true;
     };
-    if (flag("--twice", options.twice) || flag("--json", options.json) || flag("--nightly", options.nightly) ||
-        flag("--talk", options.talk) || flag("--day", options.day) || flag("--year", options.year) ||
-        flag("--list-mutants", options.list_mutants) || flag("--help", options.help)) {
+    if (flag("--twice", options.twice) || flag("--tls", options.tls) || flag("--json", options.json) ||
+        flag("--nightly", options.nightly) || flag("--talk", options.talk) || flag("--day", options.day) ||
+        flag("--year", options.year) || flag("--list-mutants", options.list_mutants) || flag("--help", options.help)) {
       continue;
     }
     if (name == "--no-shrink") {
@@ -137,12 +136,15 @@ class Program {
     return options_.year ? Kind::year : options_.day || options_.days != 0 ? Kind::day : Kind::quick;
   }
   [[nodiscard]] Plan plan_of(std::uint64_t seed, Kind kind) const {
-    return draw_plan(seed, kind, options_.days == 0 ? hours(26) : hours(24 * options_.days));
+    Plan plan = draw_plan(seed, kind, options_.days == 0 ? hours(26) : hours(24 * options_.days));
+    if (options_.tls) plan.world[static_cast<std::size_t>(WorldKnob::tls)] = 1;
+    return plan;
   }
   [[nodiscard]] std::string command(std::uint64_t seed, Kind kind) const {
     std::string text = "sim --replay " + std::to_string(seed);
     if (kind == Kind::year) text += " --year";
     if (kind == Kind::day) text += options_.days == 0 ? " --day" : " --days " + std::to_string(options_.days);
+    if (options_.tls) text += " --tls";
     return text;
   }
 

@@ -71,9 +71,15 @@ constexpr std::string_view kKnobs[] = {
     "keep_alive_s", "ordered",         "refresh_jitter", "retry_jitter", "grace_ms",
     "queue",        "throws_permille", "latency_us",     "anonymous",    "method"};
 static_assert(sizeof kKnobs / sizeof kKnobs[0] == static_cast<std::size_t>(Knob::count));
-constexpr std::string_view kWorldKnobs[] = {
-    "receive_maximum", "maximum_packet_size", "keep_alive_s", "takeover_word", "suback_ms", "payload", "sparse",
-    "manual"};
+constexpr std::string_view kWorldKnobs[] = {"receive_maximum",
+                                            "maximum_packet_size",
+                                            "keep_alive_s",
+                                            "takeover_word",
+                                            "suback_ms",
+                                            "payload",
+                                            "sparse",
+                                            "manual",
+                                            "tls"};
 static_assert(sizeof kWorldKnobs / sizeof kWorldKnobs[0] == static_cast<std::size_t>(WorldKnob::count));
 
 // Draws a plan: one stream for each subject, so that a change to one leaves the others alone.
@@ -124,6 +130,7 @@ class Drawer {
     set(WorldKnob::suback_ms, random.chance(0.3) ? between(random, 1, 3000) : 0);
     set(WorldKnob::payload, random.chance(0.1) ? between(random, 1, 2000) : 0);
     set(WorldKnob::sparse, kind_ == Kind::quick ? 0 : 1);
+    set(WorldKnob::tls, plan_.seed % kTlsSeedEvery == 0 ? 1 : 0);
     // Mostly few: what happens between clients is little, and each costs time.
     std::size_t clients = 1;
     if (kind_ == Kind::quick) {

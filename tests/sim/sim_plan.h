@@ -126,6 +126,7 @@ enum class WorldKnob : std::uint8_t {
   payload,  // bytes behind each event
   sparse,   // a day or a year: little is kept
   manual,   // nobody connects of his own accord before everything is healed
+  tls,      // real TLS in between (sim_tls.h)
   count
 };
 using Knobs = std::array<std::int64_t, static_cast<std::size_t>(Knob::count)>;
@@ -160,5 +161,6 @@ inline constexpr std::int64_t kChannels = 5;
 inline constexpr std::int64_t kTypes = 3;
 inline constexpr std::int64_t kFilters = (kChannels + 1) * (kTypes + 1);  // the last of each: any
 inline constexpr std::int64_t kTraces = 3;                                // 0: none
+inline constexpr std::uint64_t kTlsSeedEvery = 100;                       // FAULTS 2.1: 1 % of the seeds run over TLS
 
 }  // namespace axonpush::sim

@@ -21,6 +21,7 @@ struct Options {
   std::uint64_t jobs = 1;  // processes; 0: as many as there are processors
   bool list_mutants = false;
   bool json = false;
+  bool tls = false;  // all seeds over real TLS
   bool twice = false;
   bool nightly = false;
   bool talk = false;

@@ -19,7 +19,7 @@ constexpr const char* elsewhere(std::size_t invariant) {
     case 38:
       return "by the model broker, which reads strictly, and by the check of each request's head";
     case 40:
-      return "by the types: the world gives no transport without its proof";
+      return "by the types, the world gives no transport without its proof, and in the seeds over TLS by impostors";
     default:
       return nullptr;
   }
@@ -90,14 +90,14 @@ void print_totals(const Totals& totals, std::uint64_t hash, double seconds, bool
         "llu,"
         "\"faults\":%llu,\"checks\":%llu,\"sent\":%llu,\"delivered\":%llu,\"lost\":%llu,\"doubled\":%llu,\"published\":"
         "%llu,"
-        "\"acknowledged\":%llu,\"stored\":%llu,\"hash\":\"%016llx\",\"seconds\":%.3f}\n",
+        "\"acknowledged\":%llu,\"stored\":%llu,\"tls_handshakes\":%llu,\"hash\":\"%016llx\",\"seconds\":%.3f}\n",
         static_cast<Unsigned>(totals.seeds), static_cast<Unsigned>(totals.failures), simulated,
         static_cast<Unsigned>(totals.events), static_cast<Unsigned>(totals.swaps),
         static_cast<Unsigned>(totals.reconnects), static_cast<Unsigned>(faults), static_cast<Unsigned>(checks),
         static_cast<Unsigned>(totals.sent), static_cast<Unsigned>(totals.delivered), static_cast<Unsigned>(totals.lost),
         static_cast<Unsigned>(totals.doubled), static_cast<Unsigned>(totals.published),
-        static_cast<Unsigned>(totals.acknowledged), static_cast<Unsigned>(totals.stored), static_cast<Unsigned>(hash),
-        seconds);
+        static_cast<Unsigned>(totals.acknowledged), static_cast<Unsigned>(totals.stored),
+        static_cast<Unsigned>(totals.tls_handshakes), static_cast<Unsigned>(hash), seconds);
     return;
   }
   std::printf("seeds %llu, failures %llu, hash %016llx\n", static_cast<Unsigned>(totals.seeds),
@@ -113,6 +113,9 @@ void print_totals(const Totals& totals, std::uint64_t hash, double seconds, bool
   std::printf("published %llu, acknowledged %llu, failed %llu, stored %llu\n", static_cast<Unsigned>(totals.published),
               static_cast<Unsigned>(totals.acknowledged), static_cast<Unsigned>(totals.failed),
               static_cast<Unsigned>(totals.stored));
+  std::printf("TLS handshakes %llu, resumed %llu, impostors refused %llu\n",
+              static_cast<Unsigned>(totals.tls_handshakes), static_cast<Unsigned>(totals.tls_resumed),
+              static_cast<Unsigned>(totals.impostors));
   print_counts(
       "calls", kVerbCount, [](std::size_t at) { return name_of(static_cast<Verb>(at)); }, totals.calls);
   print_counts(

@@ -10,12 +10,17 @@ namespace {
 constexpr Duration kHealed = seconds(120);  // FAULTS 2.1, and the longest Retry-After on top
 constexpr Duration kWatched = seconds(5);   // what lasts too long is looked for this often
 constexpr Duration kQuiet = seconds(60);
+constexpr double kImpostors = 0.02;  // of the servers of a world with TLS, before it is healed
 
 }  // namespace
 
 Run::Run(const Plan& plan)
     : plan_(plan), world_(plan.seed), nobody_(world_), broker_(world_, nobody_), judge_(world_, broker_, plan) {
   world_.observer = &judge_;
+  if (plan.knob(WorldKnob::tls) != 0) {
+    tls_ = std::make_unique<TlsWorld>(world_);
+    tls_->impostors = kImpostors;
+  }
   world_.plan_for = [this](VirtualHost& host, const Endpoint& endpoint) { return plan_dial(host, endpoint); };
   broker_.director = this;
   broker_.keeps_history = false;
@@ -119,6 +124,7 @@ void Run::perform(const Decision& decision, std::size_t number) {
 // All faults end. What was frozen for good or garbled is cut: a peer that vanished is not coming back.
 void Run::heal() {
   healed_ = true;
+  if (tls_ != nullptr) tls_->impostors = 0;
   if (sweep_ != nullptr) {
     if (sweep_->injection != nullptr) sweep_->injection->lifted = true;
     sweep_->bytes = world_.byte_fault;
@@ -274,6 +280,12 @@ Outcome Run::run() {
       rest();
       if (!judge_.broken()) finish();
     }
+  }
+  if (tls_ != nullptr) {
+    judge_.check(40, !tls_->impostor_trusted, [] { return std::string("a server that is not the one was trusted"); });
+    judge_.totals.tls_handshakes = tls_->handshakes;
+    judge_.totals.tls_resumed = tls_->resumed;
+    judge_.totals.impostors = tls_->refused;
   }
   Outcome outcome;
   outcome.breach = judge_.breach();

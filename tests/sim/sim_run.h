@@ -12,6 +12,7 @@
 #include "sim/model_broker.h"
 #include "sim/sim_judge.h"
 #include "sim/sim_plan.h"
+#include "sim/sim_tls.h"
 #include "sim/world.h"
 
 namespace axonpush::sim {
@@ -135,6 +136,7 @@ class Run final : public BrokerDirector {
   void on_gone(BrokerPeer& peer) override { judge_.on_gone(peer); }
 
   const Plan& plan_;
+  std::unique_ptr<TlsWorld> tls_;  // outlives the world's connections
   World world_;
   ModelApi nobody_;  // the broker asks the users' own
   ModelBroker broker_;

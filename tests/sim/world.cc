@@ -65,47 +65,43 @@ class SimTransport final : public Transport {
 
   IoResult recv(MutableBytes into) noexcept override {
     Connection& link = connection_;
-    if (link.world_.injection != nullptr && link.world_.injection->hit()) return link.die();
-    if (link.frozen) return {};
-    if (link.arrived_ != 0) {
-      const std::size_t size = std::min({link.arrived_, into.size(), link.chunk});
-      std::memcpy(into.data(), link.to_client_.bytes.data() + link.to_client_.begin, size);
-      link.to_client_.drop(size);
-      link.arrived_ -= size;
-      link.read_total_ += size;
-      if (link.world_.observer != nullptr) link.world_.observer->reading(link, size);
-      return {.outcome = IoOutcome::ok, .size = size};
+    Channel* const channel = link.channel_.get();
+    const IoResult got = channel != nullptr ? channel->recv(into) : link.take_wire(into);
+    if (channel != nullptr && channel->wants_again()) link.host_->again(link.id());
+    if (got.outcome == IoOutcome::ok) {
+      link.read_total_ += got.size;
+      if (link.world_.observer != nullptr) link.world_.observer->reading(link, got.size);
     }
-    if (!link.ended_) return {};
-    if (link.cut_ == Connection::Cut::orderly) return {.outcome = IoOutcome::eof};
-    return {.outcome = IoOutcome::error};
+    return got;
   }
 
   IoResult send(Bytes from) noexcept override {
     Connection& link = connection_;
-    if (link.ended_ && link.cut_ == Connection::Cut::reset) return {.outcome = IoOutcome::error};
-    if (link.world_.injection != nullptr && link.world_.injection->hit()) return link.die();
-    if (link.stuck || link.frozen) return {};
-    const std::size_t size = std::min(from.size(), link.chunk);
-    if (link.world_.observer != nullptr) link.world_.observer->writing(link, from.first(size));
-    // What was written arrives, whether or not the client has closed since; only a reset undoes it.
-    if (link.to_server_.add(text_of(from.first(size)), link.world_.now() + link.latency)) {
-      link.world_.at(link.to_server_.last, [kept = link.shared_from_this()] { kept->deliver_to_server(); });
+    const IoResult put = link.channel_ != nullptr ? link.channel_->send(from) : link.put_wire(from);
+    if (put.outcome == IoOutcome::ok && link.world_.observer != nullptr) {
+      link.world_.observer->writing(link, from.first(put.size));
     }
-    return {.outcome = IoOutcome::ok, .size = size};
+    return put;
   }
 
   void interest(Interest wanted) noexcept override {
-    connection_.interest_ = wanted;
-    if ((wanted.read && (connection_.arrived_ != 0 || connection_.ended_)) || wanted.write) {
-      connection_.host_->wake(connection_.id());
-    }
+    Connection& link = connection_;
+    // What TLS has read ahead is unknown to the wire: who begins to read is asked to once.
+    if (link.channel_ != nullptr && wanted.read && !link.interest_.read) link.host_->again(link.id());
+    link.interest_ = wanted;
+    if ((wanted.read && (link.arrived_ != 0 || link.ended_)) || wanted.write) link.host_->wake(link.id());
   }
   IoOutcome shutdown() noexcept override {
+    if (connection_.channel_ != nullptr) {
+      const IoOutcome outcome = connection_.channel_->shutdown();
+      if (outcome != IoOutcome::ok) return outcome;
+    }
     connection_.client_open_ = false;
     return IoOutcome::ok;
   }
-  const Error& error() const noexcept override { return error_; }
+  const Error& error() const noexcept override {
+    return connection_.channel_ != nullptr ? connection_.channel_->error() : error_;
+  }
 
  private:
   Connection& connection_;
@@ -113,6 +109,35 @@ class SimTransport final : public Transport {
 };
 
 // --- Connection
+
+IoResult Connection::take_wire(MutableBytes into) {
+  if (world_.injection != nullptr && world_.injection->hit()) return die();
+  if (frozen) return {};
+  if (arrived_ != 0) {
+    const std::size_t size = std::min({arrived_, into.size(), chunk});
+    std::memcpy(into.data(), to_client_.bytes.data() + to_client_.begin, size);
+    to_client_.drop(size);
+    arrived_ -= size;
+    // TLS takes a short read for the wire's last word, which a narrow one's is not.
+    if (channel_ != nullptr && size < into.size() && arrived_ != 0) host_->wake(id_);
+    return {.outcome = IoOutcome::ok, .size = size};
+  }
+  if (!ended_) return {};
+  if (cut_ == Cut::orderly) return {.outcome = IoOutcome::eof};
+  return {.outcome = IoOutcome::error};
+}
+
+IoResult Connection::put_wire(Bytes from) {
+  if (ended_ && cut_ == Cut::reset) return {.outcome = IoOutcome::error};
+  if (world_.injection != nullptr && world_.injection->hit()) return die();
+  if (stuck || frozen) return {};
+  const std::size_t size = std::min(from.size(), chunk);
+  // What was written arrives, whether or not the client has closed since; only a reset undoes it.
+  if (to_server_.add(text_of(from.first(size)), world_.now() + latency)) {
+    world_.at(to_server_.last, [kept = shared_from_this()] { kept->deliver_to_server(); });
+  }
+  return {.outcome = IoOutcome::ok, .size = size};
+}
 
 bool Connection::Pipe::add(std::string_view more, Instant when) {
   if (when < last) when = last;
@@ -141,7 +166,15 @@ void Connection::deliver_to_server() {
   const std::size_t size = to_server_.portions.front().size;
   to_server_.portions.pop_front();
   if (!ended_ || cut_ == Cut::orderly) {
-    peer_->on_bytes(std::string_view(to_server_.bytes).substr(to_server_.begin, size));
+    const std::string_view bytes = std::string_view(to_server_.bytes).substr(to_server_.begin, size);
+    if (channel_ == nullptr) {
+      peer_->on_bytes(bytes);
+    } else {
+      std::string answer;
+      const std::string text = channel_->unseal(bytes, answer);
+      if (!answer.empty() && !closed_) put_on_wire(answer);
+      if (!text.empty()) peer_->on_bytes(text);
+    }
   }
   to_server_.drop(size);
 }
@@ -157,15 +190,30 @@ void Connection::deliver_to_client() {
   host_->wake(id_);
 }
 
+void Connection::garble_some(std::string_view& bytes, std::string& changed) {
+  if (!garble || bytes.empty()) return;
+  changed = bytes;
+  garble(changed);
+  bytes = changed;
+}
+
 void Connection::send(std::string_view bytes) {
   if (bytes.empty() || closed_) return;
   std::string changed;
-  if (garble) {
-    changed = bytes;
-    garble(changed);
-    bytes = changed;
-    if (bytes.empty()) return;
+  if (!garbles_wire || channel_ == nullptr) garble_some(bytes, changed);
+  if (bytes.empty()) return;
+  if (channel_ == nullptr) {
+    put_on_wire(bytes);
+    return;
   }
+  const std::string sealed = channel_->seal(bytes);
+  bytes = sealed;
+  if (garbles_wire) garble_some(bytes, changed);
+  put_on_wire(bytes);
+}
+
+void Connection::put_on_wire(std::string_view bytes) {
+  if (bytes.empty()) return;
   if (world_.byte_fault.kind != ByteFault::Kind::none && !apply_byte_fault(bytes)) return;
   sent_total_ += bytes.size();
   if (to_client_.add(bytes, world_.now() + latency)) {
@@ -190,7 +238,7 @@ bool Connection::apply_byte_fault(std::string_view& bytes) {
   if (before + bytes.size() <= fault.after) return true;
   const ByteFault::Kind kind = std::exchange(fault.kind, ByteFault::Kind::none);
   harmed = true;
-  send(bytes.substr(0, static_cast<std::size_t>(fault.after - before)));
+  put_on_wire(bytes.substr(0, static_cast<std::size_t>(fault.after - before)));
   if (kind == ByteFault::Kind::stall) {
     stuck = true;
     garble = [](std::string& swallowed) { swallowed.clear(); };
@@ -202,6 +250,10 @@ bool Connection::apply_byte_fault(std::string_view& bytes) {
 
 void Connection::end(Cut how) {
   if (closed_) return;
+  // Not every server takes leave of TLS as well: every other one just ends the stream.
+  if (channel_ != nullptr && how == Cut::orderly && static_cast<std::uint64_t>(id_) % 2 == 0) {
+    put_on_wire(channel_->farewell());
+  }
   const Instant when = std::max(world_.now() + latency, to_client_.last);
   to_client_.last = when;
   world_.at(when, [kept = shared_from_this(), how] {
@@ -325,6 +377,8 @@ Status VirtualHost::open(const Endpoint& endpoint, ConnectionId id, ConnectionSi
   made->sink_ = &sink;
   made->host_ = this;
   made->latency = plan.latency;
+  made->server_name_ = endpoint.host;
+  made->handshake_timeout_ = endpoint.handshake_timeout;
   connections_.push_back(std::move(made));
   if (plan.fate == DialPlan::Fate::black_hole) {
     // The connector's own deadlines are what ends this.
@@ -346,12 +400,8 @@ void VirtualHost::opened(ConnectionId id, bool refused, const Error& error, std:
   }
   const std::shared_ptr<Connection> connection = find(id);
   if (connection == nullptr) return;
-  ConnectionSink* told = connection->sink_;
   if (refused) {
-    in_turn([&] {
-      close(id);
-      told->on_open_failed(id, error);
-    });
+    open_failed(*connection, error);
     return;
   }
   connection->open_ = true;
@@ -359,7 +409,40 @@ void VirtualHost::opened(ConnectionId id, bool refused, const Error& error, std:
   connection->peer_->connection_ = connection.get();
   connection->transport_ = std::make_unique<SimTransport>(*connection);
   connection->peer_->on_open();
-  in_turn([&] { told->on_open(id, *connection->transport_, TlsVerifiedIssuer::issue()); });
+  if (!world_.channel) {
+    in_turn([&] { connection->sink_->on_open(id, *connection->transport_, TlsVerifiedIssuer::issue()); });
+    return;
+  }
+  connection->channel_ = world_.channel(*connection);
+  connection->handshaking_ = true;
+  world_.after(connection->handshake_timeout_, [this, kept = connection] {
+    if (!kept->handshaking_ || kept->closed_) return;
+    open_failed(*kept, Error(Errc::connect_timeout, "the TLS handshake was not finished in time"));
+  });
+  step_handshake(connection);
+}
+
+void VirtualHost::open_failed(Connection& connection, const Error& error) {
+  ConnectionSink* const told = connection.sink_;
+  const ConnectionId id = connection.id_;
+  connection.handshaking_ = false;
+  in_turn([&] {
+    close(id);
+    told->on_open_failed(id, error);
+  });
+}
+
+void VirtualHost::step_handshake(const std::shared_ptr<Connection>& connection) {
+  const IoOutcome outcome = connection->channel_->handshake();
+  if (outcome == IoOutcome::would_block) return;
+  if (outcome != IoOutcome::ok) {
+    open_failed(*connection, connection->channel_->error());
+    return;
+  }
+  connection->handshaking_ = false;
+  in_turn([&] {
+    connection->sink_->on_open(connection->id_, *connection->transport_, connection->channel_->take_proof());
+  });
 }
 
 void VirtualHost::close(ConnectionId id) noexcept {
@@ -403,8 +486,18 @@ void VirtualHost::on_again(ConnectionId id) {
   connection->ready_posted_ = false;
   if (connection->frozen) return;
   const bool asked = std::exchange(connection->asked_again_, false);
-  const Interest ready{.read = connection->interest_.read && (asked || connection->arrived_ != 0 || connection->ended_),
-                       .write = connection->interest_.write && !connection->stuck};
+  const bool readable = asked || connection->arrived_ != 0 || connection->ended_;
+  Channel* const channel = connection->channel_.get();
+  if (channel != nullptr && readable) channel->readable();
+  if (connection->handshaking_) {
+    step_handshake(connection);
+    return;
+  }
+  const bool writable = !connection->stuck;
+  const bool can_read = readable || (channel != nullptr && writable && channel->recv_wants_write());
+  const bool can_write = writable || (channel != nullptr && readable && channel->send_wants_read());
+  const Interest ready{.read = connection->interest_.read && can_read,
+                       .write = connection->interest_.write && can_write};
   if (!ready.read && !ready.write) return;
   in_turn([&] {
     reading_ = connection.get();

@@ -105,6 +105,31 @@ class Connection;
 class SimTransport;
 class VirtualHost;
 
+// What stands between a connection's bytes and its two ends: TLS, in a world that has it (sim_tls.h). It moves bytes by
+// Connection::take_wire() and put_wire().
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  // The client's end, as net::TlsStream has it.
+  [[nodiscard]] virtual IoOutcome handshake() = 0;
+  [[nodiscard]] virtual TlsVerified take_proof() = 0;
+  [[nodiscard]] virtual IoResult recv(MutableBytes into) = 0;
+  [[nodiscard]] virtual IoResult send(Bytes from) = 0;
+  [[nodiscard]] virtual IoOutcome shutdown() = 0;
+  [[nodiscard]] virtual const Error& error() const = 0;
+  virtual void readable() = 0;  // the wire has something, or has ended
+  // What the wire has to be ready for before the client's next recv, or send, can get on.
+  [[nodiscard]] virtual bool recv_wants_write() const = 0;
+  [[nodiscard]] virtual bool send_wants_read() const = 0;
+  [[nodiscard]] virtual bool wants_again() const = 0;  // the last recv stopped with input left
+
+  // The server's end: what goes on the wire for a text, what arrived decrypted (and what TLS itself answers to it), and
+  // the last word of an orderly end.
+  [[nodiscard]] virtual std::string seal(std::string_view text) = 0;
+  [[nodiscard]] virtual std::string unseal(std::string_view wire, std::string& answer) = 0;
+  [[nodiscard]] virtual std::string farewell() = 0;
+};
+
 // The server's end of a connection.
 class Peer {
  public:
@@ -159,6 +184,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool client_alive() const { return client_open_; }
   [[nodiscard]] ConnectionId id() const { return id_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] const std::string& server_name() const { return server_name_; }
   [[nodiscard]] VirtualHost& host() { return *host_; }
   [[nodiscard]] Peer* peer() { return peer_.get(); }
   // Bytes of the server that were handed to the client, and all it has sent.
@@ -169,6 +195,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   World& world() { return world_; }
   // After `frozen`, `stuck` or `chunk` were lifted: what could not move moves.
   void thaw();
+  // The client's end of the wire, below a channel.
+  [[nodiscard]] IoResult take_wire(MutableBytes into);
+  [[nodiscard]] IoResult put_wire(Bytes from);
 
   // Faults. A frozen connection moves nothing; a stuck one takes no output of the client; chunk bounds one recv and one
   // send. `garble` may change what the server sends. `harmed` is for whoever judges: something was done to it.
@@ -179,7 +208,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t chunk = SIZE_MAX;
   Duration latency = milliseconds(1);
   std::function<void(std::string&)> garble;
-  void* note = nullptr;  // of whoever judges
+  bool garbles_wire = false;  // what a channel made of it in place of the server's text
+  void* note = nullptr;       // of whoever judges
 
  private:
   friend class World;
@@ -204,6 +234,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
   // False: nothing more goes out.
   [[nodiscard]] bool apply_byte_fault(std::string_view& bytes);
+  void put_on_wire(std::string_view bytes);
+  void garble_some(std::string_view& bytes, std::string& changed);
   // A seam failed: the stream is dead for good, both ways.
   [[nodiscard]] IoResult die();
   void deliver_to_server();
@@ -213,7 +245,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   World& world_;
   ConnectionId id_;
   std::uint16_t port_;
+  std::string server_name_;
   std::unique_ptr<Peer> peer_;
+  std::unique_ptr<Channel> channel_;
   std::unique_ptr<Transport> transport_;
   ConnectionSink* sink_ = nullptr;
   VirtualHost* host_ = nullptr;
@@ -225,10 +259,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool ended_ = false;
   Cut cut_ = Cut::orderly;
   bool open_ = false;
+  bool handshaking_ = false;
   bool client_open_ = true;
   bool closed_ = false;  // by the client: nothing it is sent arrives any more
   bool ready_posted_ = false;
   bool asked_again_ = false;  // by the client, whose turn's budget ran out
+  Duration handshake_timeout_;
   Interest interest_;
 };
 
@@ -288,6 +324,8 @@ class VirtualHost final : public Host, public Connector {
   void wake(ConnectionId id) noexcept;
   void on_again(ConnectionId id);
   void opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port);
+  void open_failed(Connection& connection, const Error& error);
+  void step_handshake(const std::shared_ptr<Connection>& connection);
   [[nodiscard]] bool paused() const;
   [[nodiscard]] std::shared_ptr<Connection> find(ConnectionId id) const;
 
@@ -323,6 +361,8 @@ class World {
   std::function<DialPlan(const Endpoint&)> plan = [](const Endpoint&) { return DialPlan{}; };
   // The same with the host that dials; used in place of `plan` where it is set.
   std::function<DialPlan(VirtualHost&, const Endpoint&)> plan_for;
+  // Makes what stands between the bytes and the ends of each connection; not set: nothing.
+  std::function<std::unique_ptr<Channel>(Connection&)> channel;
 
   // Runs events until the condition holds; false when `limit` of virtual time passed first, or nothing is left to
   // happen.
