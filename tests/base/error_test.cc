@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "support/allocations.h"
 
@@ -159,6 +160,9 @@ TEST(Result, DestroysWhatItHeldWhenItBecomesAnother) {
   const Held failed_copy = failed;  // NOLINT(performance-unnecessary-copy-initialization)
   EXPECT_EQ(held.use_count(), 3);
   EXPECT_FALSE(failed_copy.ok());
+  std::vector<Held> all;
+  for (const Errc code : {Errc::closed, Errc::quota}) all.emplace_back(Error(code));
+  EXPECT_EQ(all[0].error().code(), Errc::closed) << "it moved when the second came";
   const Held moved = std::move(result);
   EXPECT_EQ(moved.value(), held);
   Held other = copy;

@@ -117,6 +117,11 @@ TEST(HttpResponse, LinesAndFields) {
       {"H-13", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", "http_malformed"},
       {"H-13", "HTTP/1.1 200 OK\r\nA: b\x01\r\n\r\n", "http_malformed"},
       {"H-13", "HTTP/1.1 200 OK\r\nA: \x80\t\xff\r\nContent-Length: 0\r\n\r\n", "200 body= rest=0"},
+      // Names as long as those that frame the message.
+      {"other names",
+       "HTTP/1.1 200 OK\r\nAccept-Charset: 9\r\nIf-Modified-Since: chunked\r\nContent-Language: gzip\r\n"
+       "Content-Length: 2\r\n\r\nok",
+       "200 body=ok rest=0"},
       // H-34, RFC 9110 8.4
       {"H-34", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", "http_malformed"},
       {"H-34", "HTTP/1.1 200 OK\r\ncontent-encoding: identity, gzip\r\n\r\n", "http_malformed"},
@@ -266,6 +271,8 @@ TEST(HttpResponse, Chunks) {
       {"H-31", with("5;a\rb\r\nhello\r\n0\r\n\r\n"), "http_malformed"},
       {"extension", with("5;a;b=c;d=\"e \\\" ;\"\r\nhello\r\n0;z\r\n\r\n"), "200 body=hello rest=0"},
       {"extension", with("5 ; a = b ; c\r\nhello\r\n0\r\n\r\n"), "200 body=hello rest=0"},
+      {"extension", with("5\t;\ta\t=\tb\t;\tc\r\nhello\r\n0\r\n\r\n"), "200 body=hello rest=0"},
+      {"extension", with("5;a ;b  =c\r\nhello\r\n0\r\n\r\n"), "200 body=hello rest=0"},
       {"extension", with("5;\r\nhello\r\n0\r\n\r\n"), "http_malformed"},
       {"extension", with("5;a=\r\nhello\r\n0\r\n\r\n"), "http_malformed"},
       {"extension", with("5;a=\"b\"c\r\nhello\r\n0\r\n\r\n"), "http_malformed"},
@@ -304,6 +311,8 @@ TEST(HttpResponse, Trailers) {  // H-28, RFC 9112 7.1.2
       {"H-28", with("a: c\r\r\n"), "http_malformed"},
       {"H-28", with("a: \x01\r\n"), "http_malformed"},
       {"H-06", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\n", "http_malformed"},
+      {"H-07", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\rX", "http_malformed"},
+      {"H-07", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: b\r\n\r\r\n", "http_malformed"},
       {"H-06", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\n\r\n", "http_malformed"},
   };
   check(rows);

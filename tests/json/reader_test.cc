@@ -162,6 +162,7 @@ TEST(JsonReader, DepthAtTheLimitAndBeyond) {  // J-12
   EXPECT_EQ(verdict_of("[[[1]]]", {.depth = 2}), Errc::json_too_deep);
   EXPECT_EQ(verdict_of("1", {.depth = 0}), Errc::none);
   EXPECT_EQ(verdict_of("[]", {.depth = 0}), Errc::json_too_deep);
+  EXPECT_EQ(verdict_of("{}", {.depth = 0}), Errc::json_too_deep);
   EXPECT_EQ(judge(repeat("[", 65) + repeat("]", 65), {.depth = 1'000}).code(), Errc::json_too_deep);
 }
 

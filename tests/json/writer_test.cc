@@ -76,6 +76,7 @@ TEST(JsonWriter, PutsCommasAndColonsWhereTheyBelong) {
               writer.end_object();
             }),
             R"({"a":[1,-2],"b":"c","":{"d":0.5},"e":null})");
+  EXPECT_EQ(written([](Writer& writer) { writer.raw({}); }), "");
 }
 
 TEST(JsonWriter, EscapesWhatMustBeAndNothingElse) {  // J-19

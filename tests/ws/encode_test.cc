@@ -112,6 +112,8 @@ TEST(WsEncode, WritesWhatACloseFrameMaySay)  // W-22, W-24, RFC 6455 5.5.1
   }
   std::uint8_t small[4];
   EXPECT_EQ(close_payload(small, 1000, "reason"), 4U);
+  std::uint8_t large[200];  // no room makes a Close frame longer than a control frame may be
+  EXPECT_EQ(close_payload(large, 1000, std::string(200, 'r')), limits::kWsControlPayloadBytes);
   EXPECT_EQ(close_payload(MutableBytes(small).first(1), 1000, ""), 0U);
 }
 
