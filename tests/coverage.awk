@@ -3,7 +3,8 @@
 
 function is_in(group, file) {
   if (group == "codecs") return file ~ /^(src|include\/axonpush)\/(base|http|ws|mqtt|json)\// && !is_in("machines", file)
-  if (group == "machines") return file ~ /refresh\.h|core|link|fetch|publishes|dedup|mqtt\/session/
+  if (group == "machines")
+    return file ~ /^(include\/axonpush\/refresh\.h|src\/client\/(core|link|fetch|publishes|dedup)|(src|include\/axonpush)\/mqtt\/session)/
   return 1
 }
 
