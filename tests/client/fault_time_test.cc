@@ -221,6 +221,29 @@ TEST(FaultTime, WhatExpiredDuringTheDialIsNotPresented) {  // R-45, I-15
   EXPECT_EQ(scene.broker.upgrades, upgrades + 1);
 }
 
+TEST(FaultTime, TheInstantOfExpiryIsTooLate) {  // R-45, I-15
+  for (const Duration offset : {nanoseconds(-1), Duration::zero()}) {
+    Timed scene(seconds(100));
+    scene.api.lifetime = seconds(8);
+    // The transport opens at the instant at which the credentials expire, or a nanosecond before it.
+    scene.world.plan = [&](const Endpoint& endpoint) {
+      const Duration way = milliseconds(1);
+      if (endpoint.port != 8443) return DialPlan{.latency = way};
+      const Instant expiry = scene.api.requests.back().at - way + scene.api.lifetime;
+      return DialPlan{.latency = way, .setup = expiry + offset - scene.world.now() - way * 2};
+    };
+    const std::uint64_t upgrades = scene.broker.upgrades;
+    ASSERT_TRUE(scene.run_until([&] { return !scene.errors.empty() || scene.broker.upgrades != upgrades; }));
+    if (offset < Duration::zero()) {
+      EXPECT_EQ(scene.broker.upgrades, upgrades + 1);
+    } else {
+      EXPECT_EQ(scene.broker.upgrades, upgrades) << "an expired URL was presented";
+      ASSERT_EQ(scene.errors.size(), 1U);
+      EXPECT_EQ(scene.errors[0].error.code(), Errc::credentials_expired);
+    }
+  }
+}
+
 TEST(FaultTime, CredentialsOfUnderFiveSecondsAreAFailedFetch) {  // I-13, R-09
   Scenario first;
   first.api.lifetime = seconds(3);

@@ -393,6 +393,19 @@ TEST(RefreshReconnect, ExpiredCredentialsAreFetchedAnew) {  // I-13, I-15
   EXPECT_EQ(walk.state.phase, Phase::fetch) << "4 s of life are not enough to dial with";
 }
 
+TEST(RefreshReconnect, FiveSecondsOfLifeAreEnoughToDialWithAndNoLess) {  // I-13
+  for (const Duration missing : {Duration::zero(), nanoseconds(1)}) {
+    const bool enough = missing == Duration::zero();
+    Walk fresh = walk_to(Phase::live_fetch);
+    fresh.fetched(seconds(5) - missing);
+    EXPECT_EQ(fresh.state.phase, enough ? Phase::live_dial : Phase::live);
+    Walk at_hand;
+    at_hand.live(seconds(20)).wait(seconds(8)).feed(InputKind::serving_lost);
+    at_hand.wait(seconds(7) + missing).feed(InputKind::tick);
+    EXPECT_EQ(at_hand.state.phase, enough ? Phase::dial : Phase::fetch);
+  }
+}
+
 TEST(RefreshReconnect, ATakenOverSessionIsNoRace) {  // R-32, I-23
   Walk walk;
   walk.live();
