@@ -41,6 +41,7 @@ tree=$work_folder/tree
 build=$work_folder/build
 log=$work_folder/log
 passed=$work_folder/passed
+saved=$work_folder/saved
 
 # Files keep their times, so that only what a patch touches is compiled again.
 copy_tree() {
@@ -173,6 +174,10 @@ printf '%-44s %-10s %s\n' mutant seed "caught by"
 for name in "$@"; do
   patch_file=$mutants/$name.patch
   touched=$(sed -n 's|^+++ b/||p' "$patch_file")
+  rm -rf "$saved"
+  mkdir "$saved"
+  # shellcheck disable=SC2086
+  (cd "$tree" && tar cf - $touched) 2> /dev/null | (cd "$saved" && tar xf - 2> /dev/null)
   if [ -z "$touched" ] || ! (cd "$tree" && patch -s -p1 --no-backup-if-mismatch -r - < "$patch_file") > "$log" 2>&1; then
     printf '%-44s %-10s %s\n' "$name" - "DOES NOT APPLY"
     unusable=$((unusable + 1))
@@ -193,7 +198,8 @@ for name in "$@"; do
       fi
     fi
   fi
-  for file in $touched; do cp "$source_folder/$file" "$tree/$file"; done
+  # Newer than what was made of the mutant, so that it is made anew.
+  for file in $touched; do [ ! -e "$saved/$file" ] || cp "$saved/$file" "$tree/$file"; done
 done
 echo "$caught caught, $survived survived, $unusable unusable"
 [ "$unusable" -eq 0 ] || exit 2
