@@ -194,6 +194,7 @@ void ClientCore::after_entry(Instant now) noexcept {
   if (abandoned_) return;
   if (reconcile_wanted_) reconcile();
   connect_candidate(now);
+  leave_silent_broker();
   pump_publishes();
   for (Connection* connection : connections_) {
     if (connection != nullptr) connection->link.flush(now);
@@ -447,7 +448,7 @@ void ClientCore::forget_session() noexcept {
   machine_ = refresh::State{};
   swap_dedup_.end();
   delivered_.clear();
-  remembers_unread_ = false;
+  remembers_read_ = remembers_unread_ = false;
   dedup_until_ = dedup_carried_until_ = lost_at_ = retry_filters_at_ = Instant::never();
   prefix_.clear();
   topic_memo_.forget();

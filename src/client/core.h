@@ -248,6 +248,7 @@ class ClientCore final : public Driven,
   [[nodiscard]] Status send_kept(Outgoing& outgoing, PublishCompletion& done) noexcept;
   void defer_failure(std::uint32_t token, const Error& error) noexcept;
   void pump_publishes() noexcept;
+  void leave_silent_broker() noexcept;
   [[nodiscard]] bool write_publish(std::uint32_t token) noexcept;
   void resend(std::uint8_t connection) noexcept;
   void take_back(std::uint8_t connection) noexcept;
@@ -274,6 +275,8 @@ class ClientCore final : public Driven,
   };
   [[nodiscard]] Copy judge_copy(std::uint8_t connection, const Event& event, bool redelivered, WithId with_id) noexcept;
   [[nodiscard]] bool overlaps(std::uint8_t connection) const noexcept;
+  [[nodiscard]] bool delivered_earlier(std::uint8_t connection, const EventKey& key) const noexcept;
+  [[nodiscard]] bool delivered_earlier_as_read(std::uint8_t connection, const Event& event) const noexcept;
   [[nodiscard]] EventKey key_of(const Event& event, WithId with_id, bool& has_id) const noexcept;
   void deliver(const Event& event, std::uint32_t listener, bool& told_invalid) noexcept;
   // Runs a callback of the user's. What it throws is reported through on_error; what on_error throws is counted.
@@ -345,6 +348,7 @@ class ClientCore final : public Driven,
   std::uint32_t failures_ = kNoSlot;  // publishes whose failure is to be told
   SwapDedup swap_dedup_;
   DeliveredRing delivered_;
+  bool remembers_read_ = false;    // something by its id: somebody read the body
   bool remembers_unread_ = false;  // some of it by its bytes: nobody read the body
   Instant dedup_until_ = Instant::never();
   Instant dedup_carried_until_ = Instant::never();  // of the swap before, where another began meanwhile

@@ -26,6 +26,23 @@ bool ClientCore::overlaps(std::uint8_t connection) const noexcept {
          beside.client_id != connections_[connection]->client_id;
 }
 
+// Was it delivered on an earlier connection than this one? In an overlap the other connection has a session of its own:
+// what it delivered is the swap's business, and what either repeats was delivered before both.
+bool ClientCore::delivered_earlier(std::uint8_t connection, const EventKey& key) const noexcept {
+  const std::uint32_t epoch = connections_[connection]->epoch;
+  if (!overlaps(connection)) return delivered_.delivered_before(key, epoch);
+  const std::uint32_t beside = connections_[connection == 0 ? 1 : 0]->epoch;
+  return delivered_.last_delivered_before(key, beside < epoch ? beside : epoch);
+}
+
+// Nobody reads this body, but somebody who is not there any more may have when it came first.
+bool ClientCore::delivered_earlier_as_read(std::uint8_t connection, const Event& event) const noexcept {
+  if (!remembers_read_ || connections_[connection]->epoch == 1) return false;
+  bool has_id = false;
+  const EventKey key = key_of(event, WithId::yes, has_id);
+  return has_id && delivered_earlier(connection, key);
+}
+
 // A second copy across a swap is dropped, one to one; a repetition after a reconnect is dropped when it has an id, and
 // marked when it has none.
 ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& event, bool redelivered,
@@ -45,21 +62,24 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
   // A body that nobody but the swap reads is remembered by its bytes: after the swap its repetition is not read either.
   bool unused = false;
   if (has_id && with_id == WithId::no) key = key_of(event, WithId::no, unused);
-  // What the broker sends again on a session that it resumed or handed over. The other connection of an overlap has a
-  // session of its own: what arrives there too is the swap's business.
-  const std::uint32_t epoch = at(connection).epoch;
-  if (!overlaps(connection) && delivered_.delivered_before(key, epoch)) {
+  // What the broker sends again on a session that it resumed or handed over.
+  if (with_id == WithId::no && delivered_earlier_as_read(connection, event)) return Copy::repeated;
+  if (delivered_earlier(connection, key)) {
     if (has_id) return Copy::repeated;
     copy = Copy::maybe_repeated;
   } else if (redelivered && !has_id) {
     copy = Copy::maybe_repeated;
-  } else if (has_id && remembers_unread_ && !overlaps(connection)) {
+  } else if (has_id && remembers_unread_) {
     // When it came first nobody may have read its body: it is remembered by its bytes then. Without DUP too: the
     // session may be one that a dropped candidate left.
-    if (delivered_.delivered_before(key_of(event, WithId::no, unused), epoch)) return Copy::repeated;
+    if (delivered_earlier(connection, key_of(event, WithId::no, unused))) return Copy::repeated;
   }
-  static_cast<void>(delivered_.remember(key, epoch));
-  if (with_id == WithId::no) remembers_unread_ = true;
+  static_cast<void>(delivered_.remember(key, at(connection).epoch));
+  if (with_id == WithId::no) {
+    remembers_unread_ = true;
+  } else if (has_id) {
+    remembers_read_ = true;
+  }
   return copy;
 }
 

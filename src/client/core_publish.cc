@@ -243,6 +243,17 @@ void ClientCore::pump_publishes() noexcept {
   }
 }
 
+// Every publish that is out is overdue, and others wait for their place: an answer on this connection would come out of
+// the blue, and without one they would wait until the next swap. A new connection asks for it again.
+void ClientCore::leave_silent_broker() noexcept {
+  if (disconnecting_ || serving_ == kNoConnection || candidate_ != kNoConnection || retiring_ != kNoConnection) return;
+  Connection& target = at(serving_);
+  if (!target.link.up() || (publishes_.waiting() == 0 && !target.session.resends_pending())) return;
+  if (target.session.publish_quota() != 0 || !target.session.publishes_overdue()) return;
+  target.link.give_up(
+      Error(Errc::ack_timeout, "the broker answers no publish, and there is room for no more").by("MQTT 5 4.9"));
+}
+
 // Writes the kept packet on the serving connection. False when the link has ended over it; the publish is queued again
 // then.
 bool ClientCore::write_publish(std::uint32_t token) noexcept {

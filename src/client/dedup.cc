@@ -173,6 +173,12 @@ bool DeliveredRing::remember(const EventKey& key, std::uint32_t epoch) noexcept 
   return true;
 }
 
+bool DeliveredRing::last_delivered_before(const EventKey& key, std::uint32_t oldest) const noexcept {
+  if (table_ == nullptr) return false;
+  const std::uint32_t at = *link_of(key);
+  return at != 0 && table_->entries[at - 1].epoch < oldest;
+}
+
 bool DeliveredRing::delivered_before(const EventKey& key, std::uint32_t epoch) const noexcept {
   if (table_ == nullptr) return false;
   const std::uint32_t at = *link_of(key);

@@ -52,6 +52,13 @@ Instant Session::deadline() const noexcept {
   return earlier_of(earliest, ack_due(FlightList::releases, terms_.puback_timeout));
 }
 
+bool Session::publishes_overdue() const noexcept {
+  if (phase_ != Phase::connected || publishes_given_up_) return false;
+  const FlightTable::Ends& ends = flights_.ends(FlightList::publishes);
+  return ends.first != ends.unsent && ends.due == FlightTable::kEnd &&
+         flights_.ends(FlightList::releases).due == FlightTable::kEnd;
+}
+
 // Lists are in the order of sending, so the first that was not told is the earliest.
 bool Session::report_overdue(FlightList list, Duration wait, Instant now, std::uint32_t& token) noexcept {
   if (ack_due(list, wait) > now) return false;

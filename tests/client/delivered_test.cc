@@ -25,6 +25,12 @@ class DeliveredList {
     }
     return false;
   }
+  [[nodiscard]] bool last_delivered_before(std::uint64_t number, std::uint32_t oldest) const {
+    for (auto one = delivered_.rbegin(); one != delivered_.rend(); ++one) {
+      if (one->number == number) return one->epoch < oldest;
+    }
+    return false;
+  }
 
  private:
   struct Delivered {
@@ -45,6 +51,10 @@ TEST(DeliveredList, AgreesWithAListOfTheLast4096) {  // CONTRACT 6, last paragra
       const std::uint64_t number = random.below(kinds);
       ASSERT_EQ(ring.delivered_before(key_of(number), epoch), list.delivered_before(number, epoch))
           << "kinds " << kinds << " round " << round;
+      for (const std::uint32_t oldest : {epoch - 1, epoch, epoch + 1}) {
+        ASSERT_EQ(ring.last_delivered_before(key_of(number), oldest), list.last_delivered_before(number, oldest))
+            << "kinds " << kinds << " round " << round;
+      }
       ASSERT_TRUE(ring.remember(key_of(number), epoch));
       list.remember(number, epoch);
     }

@@ -117,6 +117,46 @@ TEST(FaultResend, AnOptionSetsHowLongAPubackIsAwaited) {  // FAULTS 1.0: options
   EXPECT_EQ((scene.world.now() - asked).seconds(), 2);
 }
 
+// What waits behind a window of publishes that nobody answers waits for a bounded time.
+TEST(FaultResend, ABrokerThatAnswersNoneOfAFullWindowIsLeft) {  // CONTRACT 5: nothing waits in silence
+  Published5 scene;
+  scene.broker.receive_maximum = 3;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  scene.broker.answer_publish = false;
+  for (int n = 0; n < 3; ++n) scene.publish(n);
+  scene.world.run_for(seconds(21));
+  EXPECT_EQ(scene.broker.connects.size(), 1U) << "three are told overdue, and nobody waits behind them";
+  for (int n = 3; n < 5; ++n) scene.publish(n);
+  scene.broker.answer_publish = true;
+  ASSERT_TRUE(scene.run_until([&] { return scene.acknowledged.size() == 2; }, seconds(10)));
+  EXPECT_EQ(scene.acknowledged, (std::vector<int>{3, 4}));
+  EXPECT_EQ(scene.broker.connects.size(), 2U);
+  ASSERT_EQ(scene.errors.size(), 1U);
+  EXPECT_EQ(scene.errors[0].error.code(), Errc::ack_timeout);
+  EXPECT_EQ(scene.broker.stored.size(), 8U) << "three, and the same again with DUP, and two";
+  for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << violation;
+}
+
+TEST(FaultResend, ABrokerThatAnswersLateIsLeftOnlyWhenAllAreOverdue) {
+  Published5 scene;
+  scene.broker.receive_maximum = 3;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  scene.broker.answer_publish = false;
+  scene.publish(0);
+  scene.publish(1);
+  scene.world.run_for(seconds(15));
+  scene.publish(2);
+  scene.publish(3);  // waits
+  scene.world.run_for(seconds(15));
+  EXPECT_EQ(scene.broker.connects.size(), 1U) << "one has time left";
+  scene.world.run_for(seconds(10));
+  EXPECT_EQ(scene.broker.connects.size(), 2U);
+  ASSERT_EQ(scene.errors.size(), 1U);
+  EXPECT_EQ(scene.errors[0].error.code(), Errc::ack_timeout);
+}
+
 // --- copies that lag
 
 TEST(FaultCopies, ALagOfUpToTheHoldIsMatchedAndSilenceIsNoLoss) {  // R-39, CONTRACT 6.4
@@ -356,7 +396,9 @@ TEST(FaultFlow, ATransportOfOneByteATimeIsSlowAndWhole) {  // R-56
 TEST(FaultFlow, PingsAndPubacksPassTheQueueOfPublishes) {
   Scenario scene;
   scene.broker.connack_properties = std::string("\x21\x00\x01", 3);  // Receive Maximum 1
-  ASSERT_TRUE(scene.connect());
+  RealtimeOptions options = scene.realtime_options();
+  options.puback_timeout = minutes(5);  // else a broker that answers nothing is left
+  ASSERT_TRUE(scene.connect(std::move(options)));
   ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
   scene.broker.answer_publish = false;
   for (int n = 0; n < 1'000; ++n) {

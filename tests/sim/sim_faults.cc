@@ -412,7 +412,9 @@ bool Run::answers(BrokerPeer& peer, Step step) {
       judge_.harm(peer.link());
       return false;
     case Step::publish:
-      return now >= it.puback_silent;
+      if (now >= it.puback_silent) return true;
+      judge_.unanswered(peer);
+      return false;
     case Step::ping:
       if (now >= it.ping_silent) return true;
       judge_.harm(peer.link());

@@ -216,6 +216,7 @@ void Judge::begin_session(std::size_t client) {
   it.stayed[0] = it.stayed[1] = false;
   it.refusals = 0;
   it.active_link = it.active_before = 0;
+  it.connected_since = it.completed_at = it.unanswered_at = Instant();
   it.fetch_started = Instant();
   it.not_before = it.asked_until = Instant();
   it.conflict_at = Instant();
@@ -380,6 +381,7 @@ void Judge::watch() {
              " s";
     });
     check_memory(it);
+    check_waiting(it);
   }
 }
 
@@ -396,8 +398,8 @@ void Judge::check_memory(Watched& client) {
 void Judge::check_baseline(std::size_t client) {
   Watched& it = watched(client);
   // The second connection's memory is taken when the first swap begins, and kept.
-  const bool rests =
-      it.swaps != 0 && it.phase == refresh::Phase::live && it.in_session && !it.disconnecting && it.outstanding == 0;
+  const bool rests = it.swaps != 0 && it.phase == refresh::Phase::live && it.in_session && !it.disconnecting &&
+                     it.outstanding == 0 && world_.now() - it.live_entered > limits::kDedupHold;
   it.host->buffers().trim();
   check(32, !rests || it.account.live <= kBytesIdleOverlap,
         [&] { return "a client at rest holds " + std::to_string(it.account.live) + " bytes"; });
@@ -574,6 +576,10 @@ void Judge::closing(Connection& connection) {
   LinkNote& note = note_of(connection);
   note.closed = true;
   note.harmed = note.harmed || connection.harmed;
+  // A broker that answers no publish may be left: what was on its way is gone with the connection.
+  if (note.unanswered && static_cast<std::uint64_t>(connection.id()) == watched(note.client).active_link) {
+    note.harmed = true;
+  }
   note.read = connection.read_total();
   Watched& it = of(connection.host());
   if (note.connected) count_loss(it);
@@ -592,7 +598,7 @@ void Judge::closing(Connection& connection) {
       it.account.refused != it.refusals_seen || world_.now() < it.harmed_until)
     return;
   const bool serves = static_cast<std::uint64_t>(connection.id()) == it.active_link;
-  check(19, !serves || note.retired || note.ended || connection.host().paused_until > Instant(),
+  check(19, !serves || note.retired || note.ended || note.unanswered || connection.host().paused_until > Instant(),
         [] { return std::string("the connection that serves was closed, and nothing was wrong with it"); });
 }
 

@@ -131,7 +131,8 @@ struct LinkNote {
   bool closed = false;
   bool harmed = false;
   bool retired = false;
-  bool ended = false;  // by the broker
+  bool ended = false;       // by the broker
+  bool unanswered = false;  // a publish on it got no PUBACK
   bool connected = false;
   std::uint64_t read = 0;
   std::vector<Sent> sent;
@@ -158,6 +159,7 @@ struct PublishRecord {
   std::int64_t channel = 0;
   std::uint64_t losses_before = 0;
   Instant at;
+  Instant overtaken;  // when a later one was acknowledged
 };
 
 struct Watched;
@@ -232,6 +234,7 @@ class Judge final : public WorldObserver {
   void completed(std::size_t client, std::uint64_t number, const Result<Published>& outcome);
   void on_stored(BrokerPeer& peer, const StoredPublish& publish);
   [[nodiscard]] std::size_t outstanding(std::size_t client) const;
+  void unanswered(BrokerPeer& peer);  // the broker keeps its PUBACK to itself
 
   // --- The broker's side
   void on_upgrade(BrokerPeer& peer, std::string_view head);
@@ -261,6 +264,8 @@ class Judge final : public WorldObserver {
  private:
   void count_loss(Watched& client);
   void check_memory(Watched& client);
+  void check_waiting(Watched& client);
+  void note_overtaken(Watched& client, std::uint64_t number);
   void enter_phase(Watched& client, refresh::Phase phase);
   void check_fetch(Watched& client);
   void check_dial(Watched& client);
@@ -325,6 +330,10 @@ struct Watched {
   std::deque<PublishRecord> publishes;
   std::uint64_t publishes_base = 0;
   std::size_t outstanding = 0;
+  std::uint64_t oldest_open = 0;  // of those at QoS 1 with a completion, no one before it is open
+  Instant completed_at;           // the last one
+  Instant unanswered_at;          // the last time a PUBACK was not sent
+  Instant connected_since;        // to some broker connection without a break
   // The machine.
   refresh::Phase phase = refresh::Phase::idle;
   Instant phase_since;
@@ -360,6 +369,7 @@ struct Watched {
   bool garbled = false;         // a connection of it is, or was a minute ago
   bool memory_refused = false;  // or will be
   std::uint64_t refusals_seen = 0;
+  std::uint64_t refused_before_fetch = 0;
   std::size_t swaps = 0;  // of this session
   std::uint64_t errors_here = 0;
   Instant error_at;

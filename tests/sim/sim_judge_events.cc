@@ -144,6 +144,11 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
   for (std::size_t at = 0; at < it.host->open_connections(); ++at) {
     if (static_cast<std::uint64_t>(it.host->connection(at)->id()) == it.packet_link) link = it.host->connection(at);
   }
+  // A callback of this event may have ended it: whoever else waits for the event gets it all the same.
+  Connection* const reading = it.host->reading();
+  if (link == nullptr && reading != nullptr && static_cast<std::uint64_t>(reading->id()) == it.packet_link) {
+    link = reading;
+  }
   check(27, link != nullptr, [] { return std::string("an event outside of the reading of a connection"); });
   if (link == nullptr || it.garbled) return;
   LinkNote& note = note_of(*link);

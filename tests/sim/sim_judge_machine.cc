@@ -148,6 +148,8 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       it.refresh_planned = false;
       it.refresh_forced = false;
       it.fetch_started = world_.now();
+      if (it.account.refused != it.refused_before_fetch) it.not_before = Instant();
+      it.refused_before_fetch = it.account.refused;
       it.requests = 0;
       it.final_status = 0;
       it.get_tried = false;
@@ -166,6 +168,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
     }
     case TraceKind::lost:
       it.lost = true;
+      it.connected_since = Instant::never();
       return;
     case TraceKind::packet_in:
       it.packet_link = record.connection;
@@ -199,9 +202,9 @@ void Judge::check_fetch(Watched& client) {
   // I-22
   check(22, client.final_status == 0,
         [&] { return "a request after the answer " + std::to_string(client.final_status) + " in the same fetch"; });
-  // I-18. Without memory the answer was not read.
-  const bool unread = client.account.refused != client.refusals_seen || world_.now() < client.harmed_until;
-  check(18, world_.now() >= client.not_before || client.refresh_forced || unread, [&] {
+  // I-18. Without memory the answer was perhaps not read.
+  if (client.account.refused != client.refused_before_fetch) client.not_before = Instant();
+  check(18, world_.now() >= client.not_before || client.refresh_forced, [&] {
     return "a request " + std::to_string((client.not_before - world_.now()).milliseconds()) + " ms before Retry-After";
   });
 }
@@ -226,6 +229,9 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
   client.refusals = 0;
   client.active_link = connection;
   client.live_before = std::exchange(client.live_since, world_.now());
+  if (client.connected_since == Instant() || client.connected_since == Instant::never()) {
+    client.connected_since = world_.now();
+  }
   if (client.phase != Phase::overlap || client.garbled || client.disconnecting) return;
   const BrokerSession* before = nullptr;
   const BrokerSession* after = nullptr;

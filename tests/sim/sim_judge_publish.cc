@@ -1,9 +1,18 @@
 // Publishes: invariants 1 to 4.
+#include <algorithm>
 #include <cstdlib>
 
 #include "sim/sim_judge.h"
 
 namespace axonpush::sim {
+
+namespace {
+
+// How long a publish may wait while a connection serves and the broker answers: for its PUBACK 20 s, behind a drain 5
+// s, for the old connection's last words 2 s, before a takeover 5 s; with room for the distance.
+constexpr Duration kWaits = seconds(60);
+
+}  // namespace
 
 std::uint64_t Judge::begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion) {
   Watched& it = watched(client);
@@ -34,7 +43,7 @@ void Judge::end_publish(std::size_t client, std::uint64_t number, const Status& 
   if (number < it.publishes_base) return;
   PublishRecord& record = it.publishes[number - it.publishes_base];
   record.accepted = true;
-  if (record.has_completion && record.completions == 0) ++it.outstanding;
+  if (record.has_completion && record.completions == 0 && ++it.outstanding == 1) it.completed_at = world_.now();
   check(32, it.outstanding <= static_cast<std::size_t>(plan_.knob(client, Knob::queue)),
         [] { return std::string("more publishes wait than the queue may hold (R-56)"); });
 }
@@ -49,7 +58,9 @@ void Judge::completed(std::size_t client, std::uint64_t number, const Result<Pub
         [&] { return "publish " + std::to_string(number) + " was completed twice"; });
   check(1, record.accepted, [&] { return "publish " + std::to_string(number) + " was refused, and completed"; });
   if (it.outstanding != 0) --it.outstanding;
+  it.completed_at = world_.now();
   if (outcome.ok()) {
+    if (!record.qos0) note_overtaken(it, number);
     check(2, record.qos0 || record.copies >= 1 || it.garbled,
           [&] { return "publish " + std::to_string(number) + " is acknowledged, and the broker never had it"; });
     return;
@@ -58,6 +69,52 @@ void Judge::completed(std::size_t client, std::uint64_t number, const Result<Pub
   scan_text({text, outcome.error().format(text)});
   if (outcome.error().code() == Errc::publish_refused) mark(Mark::publish_refused);
   if (outcome.error().code() == Errc::ack_timeout) mark(Mark::publish_overdue);
+}
+
+// The oldest one that is open still, when a later one has been acknowledged.
+void Judge::note_overtaken(Watched& client, std::uint64_t number) {
+  const auto open = [](const PublishRecord& record) {
+    return record.accepted && !record.qos0 && record.has_completion && record.completions == 0 && !record.excused;
+  };
+  client.oldest_open = std::max(client.oldest_open, client.publishes_base);
+  while (client.oldest_open < number && !open(client.publishes[client.oldest_open - client.publishes_base])) {
+    ++client.oldest_open;
+  }
+  if (client.oldest_open >= number) return;
+  PublishRecord& record = client.publishes[client.oldest_open - client.publishes_base];
+  if (record.overtaken == Instant()) record.overtaken = world_.now();
+}
+
+// I-01: "completes" means within a time. On a connection that serves, somebody's publish is completed all the while
+// that any waits; and one that later ones have overtaken is sent again or given up.
+void Judge::check_waiting(Watched& client) {
+  if (client.outstanding == 0 || client.disconnecting || !refresh::has_serving(client.phase)) return;
+  for (std::size_t at = 0; at < client.host->open_connections(); ++at) {
+    if (client.host->connection(at)->port() == 8443 && note_of(*client.host->connection(at)).harmed) return;
+  }
+  const Instant since =
+      std::max({client.connected_since, client.unanswered_at, client.harmed_until, client.host->paused_until});
+  if (since > world_.now()) return;
+  check(1, world_.now() - std::max(since, client.completed_at) <= kWaits, [&] {
+    return std::to_string(client.outstanding) + " publishes wait, and none was completed for " +
+           std::to_string((world_.now() - client.completed_at).seconds()) + " s";
+  });
+  if (client.oldest_open < client.publishes_base ||
+      client.oldest_open - client.publishes_base >= client.publishes.size()) {
+    return;
+  }
+  const PublishRecord& oldest = client.publishes[client.oldest_open - client.publishes_base];
+  const bool waits = oldest.overtaken != Instant() && oldest.completions == 0 && !oldest.excused;
+  check(1, !waits || world_.now() - std::max(since, oldest.overtaken) <= kWaits, [&] {
+    return "publish " + std::to_string(client.oldest_open) + " waits since " +
+           std::to_string((oldest.at - world_.start()).seconds()) + " s, and later ones were acknowledged";
+  });
+}
+
+void Judge::unanswered(BrokerPeer& peer) {
+  LinkNote& note = note_of(peer.link());
+  note.unanswered = true;
+  watched(note.client).unanswered_at = world_.now();
 }
 
 std::size_t Judge::outstanding(std::size_t client) const { return watched_[client]->outstanding; }

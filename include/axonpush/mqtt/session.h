@@ -161,6 +161,8 @@ class Session {
     return static_cast<std::uint16_t>(flights_.count(detail::FlightList::publishes) +
                                       flights_.count(detail::FlightList::releases));
   }
+  // Publishes are out on this connection, and the time of every one of them has passed without an answer.
+  [[nodiscard]] bool publishes_overdue() const noexcept;
   [[nodiscard]] std::uint16_t requests_in_flight() const noexcept {
     return flights_.count(detail::FlightList::requests);
   }
