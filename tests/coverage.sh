@@ -28,7 +28,7 @@ cov=$(command -v llvm-cov || command -v llvm-cov-14)
 mkdir -p "$profiles"
 
 # tidy, readme and interop run no code of the library, or only in a broker's company.
-programs=$(find "$build/tests" "$build/fuzz" -type f \( -name '*_test' -o -name '*_fuzz' -o -name sim \) -perm -100 |
+programs=$(find "$build/tests" "$build/fuzz" -type f \( -name '*_test' -o -name '*_fuzz' -o -name sim -o -name tls_heap \) -perm -100 |
   grep -v -E '/(tidy|readme|interop)_test$' | sort)
 
 # %m: a program that runs many times over, as children of a test do, adds to the same file.
@@ -40,6 +40,7 @@ run_one='
     *_fuzz) corpus=$source_folder/fuzz/corpus/$name; [ -d "$corpus" ] || exit 0; set -- "$corpus" ;;
     sim) set -- "--seeds 200" "--regress $source_folder/tests/sim/regress" "--sweep calls --stride 40" \
                 "--sweep bytes --stride 80" "--sweep sequences --stride 2" ;;
+    tls_heap) set -- "" ;;
     *) set -- --gtest_brief=1 ;;
   esac
   for arguments in "$@"; do

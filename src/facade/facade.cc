@@ -22,6 +22,7 @@ struct AsyncPublish {
   Message message;
   PublishCompletion done;
   std::size_t size = 0;
+  unsigned holders = 0;
 
   [[nodiscard]] static AsyncPublish* make(const Message& from, PublishCompletion done) noexcept {
     const std::string_view texts[] = {from.channel_id, from.app_id,   from.identifier, from.payload.json(),
@@ -50,16 +51,35 @@ struct AsyncPublish {
     made->message.environment = keep(from.environment);
     return made;
   }
-  static void destroy(AsyncPublish* job) noexcept {
-    const std::size_t size = job->size;
-    job->~AsyncPublish();
-    deallocate(job, size);
+};
+
+// A share in one, of the task that carries it and of the completion that the session keeps: it goes with the last of
+// them, called or dropped. One thread at a time has them.
+class AsyncHold {
+ public:
+  explicit AsyncHold(AsyncPublish* job) noexcept : job_(job) {
+    if (job_ != nullptr) ++job_->holders;
   }
+  AsyncHold(AsyncHold&& other) noexcept : job_(std::exchange(other.job_, nullptr)) {}
+  AsyncHold& operator=(AsyncHold&&) = delete;
+  AsyncHold(const AsyncHold&) = delete;
+  AsyncHold& operator=(const AsyncHold&) = delete;
+  ~AsyncHold() {
+    if (job_ == nullptr || --job_->holders != 0) return;
+    const std::size_t size = job_->size;
+    job_->~AsyncPublish();
+    deallocate(job_, size);
+  }
+  [[nodiscard]] explicit operator bool() const noexcept { return job_ != nullptr; }
+  [[nodiscard]] AsyncHold another() const noexcept { return AsyncHold(job_); }
+  [[nodiscard]] const Message& message() const noexcept { return job_->message; }
   void finish(const Result<Published>& outcome) noexcept {
     CallFailure failure;
-    static_cast<void>(done(failure, outcome));
-    destroy(this);
+    static_cast<void>(job_->done(failure, outcome));
   }
+
+ private:
+  AsyncPublish* job_;
 };
 
 // Calls the function on the loop's thread and gives its answer back; on the loop's thread itself, at once. `start` gets
@@ -210,16 +230,15 @@ Status RealtimeClient::publish_async(const Message& message, PublishCompletion d
   if (core_ == nullptr) return gone();
   if (core_->on_loop()) return core_->session_of(session_).publish(message, std::move(done), options);
   if (message.payload.error()) return message.payload.error();
-  AsyncPublish* job = AsyncPublish::make(message, std::move(done));
-  if (job == nullptr) return Error(Errc::no_memory, "no memory for a publish");
-  const Status posted = core_->post([core = core_, session = session_, job, options] {
+  AsyncHold job(AsyncPublish::make(message, std::move(done)));
+  if (!job) return Error(Errc::no_memory, "no memory for a publish");
+  return core_->post([core = core_, session = session_, job = std::move(job), options]() mutable {
     Realtime live = core->session_of(session);
     const Status accepted = live.publish(
-        job->message, [job](const Result<Published>& outcome) { job->finish(outcome); }, options);
-    if (!accepted.ok()) job->finish(accepted.error());
+        job.message(), [mine = job.another()](const Result<Published>& outcome) mutable { mine.finish(outcome); },
+        options);
+    if (!accepted.ok()) job.finish(accepted.error());
   });
-  if (!posted.ok()) AsyncPublish::destroy(job);
-  return posted;
 }
 
 Status RealtimeClient::disconnect() noexcept {

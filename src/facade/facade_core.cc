@@ -44,11 +44,25 @@ void FacadeCore::thread_main(void* self) noexcept {
 
 void FacadeCore::run() noexcept {
   reactor_.run();
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  // What was posted until then goes on this thread and with the client, not with the last handle: it may hold one.
+  reactor_.run_once(net::Reactor::clock());
   session_ = Realtime();
   client_->~Client();
   const std::lock_guard lock(mutex_);
   ended_ = true;
   changed_.notify_all();
+}
+
+Status FacadeCore::post(Callback<void()> task) noexcept {
+  // The child of a fork has no such thread, and somebody may have held the mutex at that moment.
+  if (reactor_.forked()) return Error(Errc::closed, "this process is the child of a fork");
+  const std::lock_guard lock(mutex_);
+  if (closing_) return Error(Errc::closed, "the client has ended");
+  return reactor_.post(std::move(task));
 }
 
 void FacadeCore::shut_down() noexcept {

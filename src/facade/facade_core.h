@@ -39,7 +39,8 @@ class FacadeCore {
   }
   // Connects, and keeps the session and the news of its end. Loop.
   [[nodiscard]] Status connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept;
-  [[nodiscard]] Status post(Callback<void()> task) noexcept { return reactor_.post(std::move(task)); }
+  // Once this has answered ok the task runs, the end of the loop or not.
+  [[nodiscard]] Status post(Callback<void()> task) noexcept;
 
   // Runs `task(finish)` on the loop and waits until finish() was called: true; false when the loop ended first. Misuse
   // on the loop's own thread, where the callers never get to it.
@@ -76,8 +77,9 @@ class FacadeCore {
   FacadeWait* waiting_ = nullptr;
   Callback<void(const StateChange&)> on_state_;  // the user's, behind ours
   std::uint64_t live_session_ = 0;               // 0: none; under mutex_
-  bool ended_ = false;
-  bool connecting_ = false;  // loop
+  bool closing_ = false;                         // nothing is posted any more; under mutex_
+  bool ended_ = false;                           // the client is gone; under mutex_
+  bool connecting_ = false;                      // loop
   int references_ = 1;
 };
 

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/allocations.h"
+
 namespace axonpush::test {
 namespace {
 
@@ -41,6 +43,8 @@ class Mailbox {
   std::condition_variable changed_;
   std::vector<T> values_;
 };
+
+const std::string kTooLong(300, 'c');  // for a topic
 
 struct Facade : public ::testing::Test {
   LoopbackService service;
@@ -256,6 +260,143 @@ TEST_F(Facade, TheEndWakesWhoeverWaits) {
   client.reset();
   publisher.join();
   EXPECT_EQ(outcome.take(1).at(0), Errc::closed);
+}
+
+// A publish that the end overtook was once kept for ever, with all that its completion had captured, and one that came
+// behind the end was taken and forgotten.
+TEST_F(Facade, WhatTheEndOvertakesLeavesNothingBehind) {
+  const auto token = std::make_shared<int>(0);
+  RealtimeClient outlived;
+  Mailbox<int> called;
+  const auto publish_holding = [&](RealtimeClient& session) {
+    return session.publish_async(message(), [&called, token, session](const Result<Published>&) { called.put(1); });
+  };
+  for (const bool in_flight : {true, false}) {
+    client = make();
+    Result<RealtimeClient> rt = client->connect_realtime(realtime());
+    ASSERT_TRUE(rt.ok());
+    outlived = *rt;
+    service.delay(testing::LoopbackAnswer::puback, hours(1));
+    if (in_flight) {
+      const std::uint64_t before = service.stats().publishes;
+      ASSERT_TRUE(publish_holding(*rt).ok());
+      EXPECT_TRUE(service.wait_until(&LoopbackStats::publishes, before + 1));
+      client.reset();
+    } else {
+      ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [&](const Event&) {
+                      // Posted by another thread while the loop is in this callback, and the loop ends behind it.
+                      std::thread([&] { EXPECT_TRUE(publish_holding(outlived).ok()); }).join();
+                      client.reset();
+                    }).ok());
+      ASSERT_TRUE(rt->publish_async(message()).ok());
+    }
+    EXPECT_TRUE(outlived.wait().ok());
+    EXPECT_EQ(token.use_count(), 1) << in_flight;
+    EXPECT_EQ(publish_holding(outlived).error().code(), Errc::closed);
+    EXPECT_EQ(token.use_count(), 1) << in_flight;
+  }
+  EXPECT_TRUE(called.take(0).empty()) << "no callback comes behind the end";
+}
+
+TEST_F(Facade, AHandleWithoutASessionSaysSo) {
+  RealtimeClient none;
+  RealtimeClient outlived;
+  {
+    Result<RealtimeClient> rt = client->connect_realtime(realtime());
+    ASSERT_TRUE(rt.ok());
+    outlived = *rt;
+    client.reset();
+  }
+  for (RealtimeClient* handle : {&none, &outlived}) {
+    EXPECT_EQ(handle->subscribe({.channel_id = "ch"}, [](const Event&) {}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->subscribe_raw({.channel_id = "ch"}, [](const Event&) {}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->unsubscribe(SubscribeFilter{.channel_id = "ch"}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->unsubscribe(Subscription{}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->on_event([](const Event&) {}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->off_event({}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->publish(message()).error().code(), Errc::closed);
+    EXPECT_EQ(handle->publish_raw({.channel_id = "ch"}).error().code(), Errc::closed);
+    EXPECT_EQ(handle->publish_async(message()).error().code(), Errc::closed);
+    EXPECT_EQ(handle->disconnect().error().code(), Errc::closed);
+    EXPECT_EQ(handle->state(), ConnectionState::closed);
+    EXPECT_EQ(handle->stats().events, 0U);
+    LatencyStats latency;
+    EXPECT_FALSE(handle->latency(latency));
+  }
+  EXPECT_EQ(none.wait().error().code(), Errc::closed);
+  EXPECT_TRUE(outlived.wait().ok()) << "the session it had is over";
+}
+
+TEST_F(Facade, RefusalsReachTheCall) {
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  EXPECT_EQ(client->connect_realtime(realtime()).error().code(), Errc::invalid_argument) << "one session at a time";
+  Message nowhere = message();
+  nowhere.channel_id = kTooLong;
+  EXPECT_EQ(rt->publish(nowhere).error().code(), Errc::topic_invalid);
+  EXPECT_EQ(rt->publish_raw({.channel_id = kTooLong}).error().code(), Errc::topic_invalid);
+  EXPECT_EQ(rt->subscribe({.channel_id = kTooLong}, [](const Event&) {}).error().code(), Errc::topic_invalid);
+  Mailbox<Errc> outcomes;
+  const auto told = [&](const Result<Published>& outcome) { outcomes.put(outcome.error().code()); };
+  EXPECT_TRUE(rt->publish_async(nowhere, told).ok()) << "it is told when the loop has looked at it";
+  EXPECT_EQ(outcomes.take(1), std::vector<Errc>{Errc::topic_invalid});
+  EXPECT_EQ(rt->publish_async(message("{"), told).error().code(), Errc::payload_invalid) << "at once";
+  EXPECT_EQ(rt->off_event({}).error().code(), Errc::invalid_argument);
+}
+
+TEST_F(Facade, EveryCallWorksInsideACallbackToo) {
+  RealtimeOptions options = realtime();
+  options.latency_histograms = true;
+  Result<RealtimeClient> rt = client->connect_realtime(std::move(options));
+  ASSERT_TRUE(rt.ok());
+  Mailbox<Errc> outcomes;
+  Mailbox<std::string> raw;
+  Mailbox<bool> answers;
+  RealtimeClient session = *rt;
+  const Result<EventHandler> all = rt->on_event([&, session](const Event& event) mutable {
+    if (event.channel_id() != "ch") return;
+    LatencyStats latency;
+    answers.put(session.latency(latency));
+    answers.put(session.state() == ConnectionState::live);
+    answers.put(session.stats().events != 0);
+    const Result<EventHandler> second = session.on_event([](const Event&) {});
+    outcomes.put(second.error().code());
+    outcomes.put(session.off_event(*second).error().code());
+    outcomes.put(session.publish_raw({.channel_id = kTooLong}).error().code());
+    outcomes.put(session
+                     .publish_async({.channel_id = "o", .identifier = "i", .payload = "{}"},
+                                    [&](const Result<Published>& outcome) { outcomes.put(outcome.error().code()); })
+                     .error()
+                     .code());
+  });
+  ASSERT_TRUE(all.ok());
+  ASSERT_TRUE(
+      rt->subscribe_raw({.channel_id = "raw"}, [&](const Event& event) { raw.put(std::string(event.text())); }).ok());
+  ASSERT_TRUE(rt->subscribe({.channel_id = "ch"}, [](const Event&) {}).ok());
+  ASSERT_TRUE(rt->publish(message()).ok());
+  EXPECT_EQ(outcomes.take(5), (std::vector<Errc>{Errc::none, Errc::none, Errc::topic_invalid, Errc::none, Errc::none}));
+  EXPECT_EQ(answers.take(3), std::vector<bool>(3, true));
+  ASSERT_TRUE(rt->publish_raw({.channel_id = "raw", .body = bytes_of("\x01\x02")}).ok());
+  EXPECT_EQ(raw.take(1), std::vector<std::string>{"\x01\x02"});
+  EXPECT_TRUE(rt->off_event(*all).ok());
+  LatencyStats latency;
+  EXPECT_TRUE(rt->latency(latency));
+}
+
+TEST_F(Facade, SaysWhenThereIsNoMemory) {
+  const auto first_code = [](std::uint64_t kth, auto&& call) {
+    const FailAllocations fault(kth, FailAllocations::Mode::once);
+    const Errc code = call();
+    EXPECT_TRUE(fault.fired());
+    return code;
+  };
+  EXPECT_EQ(first_code(1, [this] { return make()->error().code(); }), Errc::no_memory);
+  Result<RealtimeClient> rt = client->connect_realtime(realtime());
+  ASSERT_TRUE(rt.ok());
+  for (const std::uint64_t kth : {1U, 2U}) {  // the copy of the message, then the task
+    EXPECT_EQ(first_code(kth, [&] { return rt->publish_async(message()).error().code(); }), Errc::no_memory) << kth;
+  }
+  EXPECT_TRUE(rt->publish(message()).ok());
 }
 
 TEST(FacadeConstructor, NeverFailsAndTellsWhatWasWrong) {  // CONTRACT 1, T-15
