@@ -266,6 +266,12 @@ class Judge final : public WorldObserver {
   void check_memory(Watched& client);
   void check_waiting(Watched& client);
   void note_overtaken(Watched& client, std::uint64_t number);
+  void check_reconciled(Watched& client);
+  enum class Missing : std::uint8_t {
+    judged,
+    excused
+  };
+  void check_granted(const Watched& client, const BrokerSession& session, Missing missing);
   void enter_phase(Watched& client, refresh::Phase phase);
   void check_fetch(Watched& client);
   void check_dial(Watched& client);
@@ -308,6 +314,7 @@ struct Watched {
   std::uint64_t losses = 0;      // connections lost or retired
   // Slots, by bit.
   std::vector<Slot> slots;
+  Instant slots_changed;
   std::uint64_t active = 0;
   struct Seen {
     Instant sent;  // for the first time, on whichever connection

@@ -67,6 +67,7 @@ std::size_t Judge::add_slot(std::size_t client, Slot slot) {
   Watched& it = watched(client);
   if (it.slots.size() >= 64) return 64;
   slot.active = true;
+  it.slots_changed = world_.now();
   slot.since = world_.now();
   it.slots.push_back(slot);
   it.active |= bit(it.slots.size() - 1);
@@ -76,6 +77,7 @@ void Judge::drop_slot(std::size_t client, std::size_t slot) {
   Watched& it = watched(client);
   if (slot >= it.slots.size()) return;
   it.slots[slot].active = false;
+  it.slots_changed = world_.now();
   it.active &= ~bit(slot);
 }
 void Judge::drop_filter(std::size_t client, std::uint8_t filter) {
