@@ -81,9 +81,9 @@ inline constexpr std::size_t kTlsSessions = 4;
 inline constexpr Duration kHttpAttemptTimeout = seconds(30);
 inline constexpr Duration kHttpHeadTimeout = seconds(10);
 inline constexpr Duration kFetchTimeout = seconds(60);       // all attempts of one fetch
-inline constexpr Duration kRetryAfterInFetch = seconds(10);  // a longer Retry-After ends the fetch
-inline constexpr Duration kRetryAfterMax = seconds(300);
-inline constexpr Duration kDialTimeout = seconds(30);  // name to CONNACK
+inline constexpr Duration kRetryAfterInFetch = seconds(10);  // a longer Retry-After ends the fetch; not an option
+inline constexpr Duration kRetryAfterMax = seconds(300);     // not an option
+inline constexpr Duration kDialTimeout = seconds(30);        // name to CONNACK
 inline constexpr Duration kResolveTimeout = seconds(5);
 inline constexpr Duration kConnectTimeout = seconds(5);
 inline constexpr Duration kHandshakeTimeout = seconds(10);
@@ -97,15 +97,21 @@ inline constexpr Duration kDrainTimeout = seconds(5);
 inline constexpr Duration kCloseTimeout = seconds(2);  // RFC 6455 7.1.1: our Close is not answered
 inline constexpr Duration kOverlapGrace = seconds(2);
 inline constexpr Duration kOldReadTimeout = seconds(2);  // after our DISCONNECT on the retired connection
-inline constexpr Duration kDedupHold = seconds(5);       // after the retired connection's end
+inline constexpr Duration kDedupHold = seconds(5);       // after the retired connection's end; not an option
 inline constexpr Duration kKeepAlive = seconds(30);      // AWS: 30 to 1200 s
 inline constexpr Duration kRefreshLead = seconds(60);
 inline constexpr Duration kRefreshFloor = seconds(5);          // between two refresh starts; not an option
 inline constexpr Duration kConnectionLifetimeMax = hours(24);  // AWS ends a WebSocket then; not an option
-inline constexpr Duration kBackoffResetAfter = seconds(30);    // of being connected
-inline constexpr Duration kReconnectBase = seconds(1);
-inline constexpr Duration kReconnectMax = seconds(60);
-inline constexpr Duration kSessionExpiry = seconds(300);
+inline constexpr Duration kBackoffResetAfter = seconds(30);    // of being connected; not an option
+inline constexpr Duration kReconnectBase = seconds(1);         // not an option
+inline constexpr Duration kReconnectMax = seconds(60);         // not an option
+inline constexpr Duration kSessionExpiry = seconds(300);       // not an option
+// Between these an option that is a wait may lie; drain_timeout and swap_grace may be zero too.
+inline constexpr Duration kWaitMin = milliseconds(1);
+inline constexpr Duration kWaitMax = hours(1);
+inline constexpr Duration kConnectTimeoutMax = seconds(10);  // of connect_timeout: TCP over all addresses of a name
+inline constexpr Duration kRefreshLeadMin = seconds(1);
+inline constexpr Duration kRefreshLeadMax = hours(24);
 
 static_assert(kPublishPayloadBytes < kMqttPacketBytes, "a publish of the largest payload must fit into a packet");
 static_assert(kRefreshLead > kHttpAttemptTimeout + kResolveTimeout, "a refresh must fit into its lead");

@@ -48,10 +48,16 @@ struct ClientOptions {
   std::string base_url = {};            // AXONPUSH_BASE_URL; https://api.axonpush.xyz
   std::string environment = {};         // AXONPUSH_ENVIRONMENT; X-Axonpush-Environment and the realtime default
   Duration timeout = Duration::zero();  // AXONPUSH_TIMEOUT, in seconds there; zero: 30 s. One HTTP attempt
-  std::uint32_t max_retries = UINT32_MAX;   // AXONPUSH_MAX_RETRIES; UINT32_MAX: 3. Retries after the first attempt
-  bool read_environment = true;             // false: no environment variable is looked at
-  bool allow_cleartext_loopback = false;    // http and ws, for loopback hosts only
-  bool allow_loopback = false;              // a public name may resolve to loopback (tests)
+  std::uint32_t max_retries = UINT32_MAX;  // AXONPUSH_MAX_RETRIES; UINT32_MAX: 3. Retries after the first attempt
+  // The other waits of the credentials' request, each from 1 ms to 1 h. Those of one attempt end with `timeout` too.
+  Duration fetch_timeout = limits::kFetchTimeout;          // all attempts of one fetch and the waits between them
+  Duration resolve_timeout = limits::kResolveTimeout;      // the look-up of the name
+  Duration connect_timeout = limits::kConnectTimeout;      // TCP, over all addresses of the name; 10 s at most
+  Duration handshake_timeout = limits::kHandshakeTimeout;  // TLS
+  Duration head_timeout = limits::kHttpHeadTimeout;        // from the request to the end of the answer's head
+  bool read_environment = true;                            // false: no environment variable is looked at
+  bool allow_cleartext_loopback = false;                   // http and ws, for loopback hosts only
+  bool allow_loopback = false;                             // a public name may resolve to loopback (tests)
   std::string connect_address = {};         // an IP literal to dial in place of the API host's name (tests)
   std::string broker_connect_address = {};  // the same for the broker's name
   std::string allowed_hosts = {};  // comma-separated suffixes the broker's host must end in; empty: any public name
@@ -103,21 +109,30 @@ struct PossibleGap {
 struct RealtimeOptions {
   std::string environment =
       {};  // default environment of topics; else ClientOptions::environment, else the credentials' slug
-  Duration credentials_refresh_lead = limits::kRefreshLead;
+  Duration credentials_refresh_lead = limits::kRefreshLead;  // 1 s to 24 h
   Callback<void(const ErrorReport&)> on_error = {};
   Callback<void(const StateChange&)> on_state = {};
   Callback<void(const PossibleGap&)> on_gap = {};
 
   Qos qos = Qos::at_least_once;  // default of publish and subscribe
   std::string subprotocols = "mqtt, mqttv5.0";
-  Duration keep_alive = limits::kKeepAlive;
-  Duration swap_grace = limits::kOverlapGrace;
-  Duration drain_timeout = limits::kDrainTimeout;
-  Duration dial_timeout = limits::kDialTimeout;
-  Duration connack_timeout = limits::kConnackTimeout;
-  Duration suback_timeout = limits::kSubackTimeout;
-  Duration puback_timeout = limits::kPubackTimeout;
-  bool refresh_jitter = true;       // false: the refresh starts exactly `lead` before expiry
+  Duration keep_alive = limits::kKeepAlive;  // 0 (off), or 1 to 65,535 s
+  // Every wait has a deadline, counted from where the wait begins: from 1 ms to 1 h, the first two from 0.
+  Duration swap_grace = limits::kOverlapGrace;             // both connections of a swap deliver
+  Duration drain_timeout = limits::kDrainTimeout;          // for the PUBACKs of what is under way
+  Duration dial_timeout = limits::kDialTimeout;            // the whole of an attempt: name to CONNACK
+  Duration resolve_timeout = limits::kResolveTimeout;      // of that, the look-up of the broker's name
+  Duration connect_timeout = limits::kConnectTimeout;      // TCP, over all addresses of the name; 10 s at most
+  Duration handshake_timeout = limits::kHandshakeTimeout;  // TLS
+  Duration upgrade_timeout = limits::kUpgradeTimeout;      // the WebSocket's handshake
+  Duration connack_timeout = limits::kConnackTimeout;      // CONNECT to CONNACK
+  Duration suback_timeout = limits::kSubackTimeout;        // SUBSCRIBE to SUBACK, UNSUBSCRIBE to UNSUBACK
+  Duration puback_timeout = limits::kPubackTimeout;        // PUBLISH to PUBACK
+  Duration pingresp_timeout = limits::kPingrespTimeout;    // PINGREQ to anything; never over half the keep alive
+  Duration packet_timeout = limits::kPacketTimeout;        // the rest of a packet or frame that has begun to come
+  Duration close_timeout = limits::kCloseTimeout;          // our last bytes after a broken protocol or their Close
+  Duration old_read_timeout = limits::kOldReadTimeout;     // the peer's last words and Close after our DISCONNECT
+  bool refresh_jitter = true;                              // false: the refresh starts exactly `lead` before expiry
   bool retry_jitter = true;         // false: the refresh ladder is exactly 5, 15, 30, 60, 60, ... s
   bool ordered_swap = false;        // the new connection publishes only after the old one's PUBACKs
   bool latency_histograms = false;  // stats.h

@@ -81,6 +81,7 @@ struct Settings {
   Duration lead = limits::kRefreshLead;
   Duration grace = limits::kOverlapGrace;
   Duration drain = limits::kDrainTimeout;
+  Duration old_read = limits::kOldReadTimeout;
   bool refresh_jitter = true;
   bool retry_jitter = true;
 };
@@ -279,12 +280,12 @@ class Machine {
     }
     ++state_.generation;
     state_.refresh_started_at = now_;
-    enter(phase, Instant::never());  // the fetch has a deadline of its own (limits::kFetchTimeout)
+    enter(phase, Instant::never());  // the fetch has a deadline of its own (fetch_timeout)
     act(kStartFetch);
   }
   constexpr void begin_dial(Phase phase) noexcept {
     ++state_.generation;
-    enter(phase, Instant::never());  // the dial has a deadline of its own (limits::kDialTimeout)
+    enter(phase, Instant::never());  // the dial has a deadline of its own (dial_timeout)
     act(kStartDial);
   }
 
@@ -557,7 +558,7 @@ class Machine {
     act(kSwapped);
   }
 
-  // The shell answers with retiring_ended once the old one is read to its end (limits::kOldReadTimeout).
+  // The shell answers with retiring_ended once the old one is read to its end (old_read_timeout).
   constexpr void end_retiring() noexcept {
     enter(Phase::drain, Instant::never());
     act(kEndRetiring);
@@ -608,7 +609,7 @@ class Machine {
       case Phase::live:
         // A lost swap may have left an old connection that is still read to its end: a third one is never opened.
         if (state_.retiring) {
-          enter(Phase::live, now_ + limits::kOldReadTimeout);
+          enter(Phase::live, now_ + settings_.old_read);
         } else {
           begin_fetch(Phase::live_fetch);
         }

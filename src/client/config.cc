@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "client/wishes.h"
+
 namespace axonpush::inline v0 {
 
 namespace {
@@ -61,9 +63,7 @@ Error Config::take(ClientOptions given) noexcept {
   if (options.base_url.empty()) options.base_url.assign(kDefaultBaseUrl);
   if (options.timeout == Duration::zero()) options.timeout = limits::kHttpAttemptTimeout;
   if (options.max_retries == UINT32_MAX) options.max_retries = 3;
-  if (options.timeout < Duration::zero()) {
-    return Error(Errc::invalid_argument, "timeout must not be negative");
-  }
+  if (Error error = check_waits(options)) return error;
   if (options.tls.pins.size() == 1) {
     return Error(Errc::invalid_argument, "one pin cannot be rotated: give none, or at least two");
   }

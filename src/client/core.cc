@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text_writer.h"
+#include "client/wishes.h"
 
 namespace axonpush::inline v0 {
 
@@ -223,27 +224,6 @@ bool ClientCore::usable(std::uint64_t session) const noexcept {
 
 // --- The caller's connect and disconnect
 
-namespace {
-
-// CONTRACT 3: calls while one is connecting share it; with other options they are refused. Callbacks cannot be
-// compared, so a second call may not bring any.
-bool same_wishes(const RealtimeOptions& left, const RealtimeOptions& right) noexcept {
-  return !right.on_error && !right.on_state && !right.on_gap && left.environment == right.environment &&
-         left.credentials_refresh_lead == right.credentials_refresh_lead && left.qos == right.qos &&
-         left.subprotocols == right.subprotocols && left.keep_alive == right.keep_alive &&
-         left.swap_grace == right.swap_grace && left.drain_timeout == right.drain_timeout &&
-         left.dial_timeout == right.dial_timeout && left.connack_timeout == right.connack_timeout &&
-         left.suback_timeout == right.suback_timeout && left.puback_timeout == right.puback_timeout &&
-         left.refresh_jitter == right.refresh_jitter && left.retry_jitter == right.retry_jitter &&
-         left.ordered_swap == right.ordered_swap && left.latency_histograms == right.latency_histograms &&
-         left.receive_maximum == right.receive_maximum && left.packet_bytes_max == right.packet_bytes_max &&
-         left.publish_queue_count == right.publish_queue_count &&
-         left.publish_queue_bytes == right.publish_queue_bytes &&
-         left.publish_payload_bytes == right.publish_payload_bytes && left.subscriptions_max == right.subscriptions_max;
-}
-
-}  // namespace
-
 Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept {
   if (config_error_) return config_error_;
   if (abandoned_) return Error(Errc::closed, "the client is gone");
@@ -260,19 +240,13 @@ Status ClientCore::connect(RealtimeOptions options, Callback<void(const Result<R
                  "a session exists with other options; callbacks can be given to the first call only");
   }
   if (!sharing) {
-    if (options.credentials_refresh_lead < seconds(1) || options.qos == Qos::exactly_once ||
-        options.subscriptions_max > limits::kSubscriptionsCeiling || options.keep_alive < Duration::zero() ||
-        options.keep_alive > seconds(65'535) || options.dial_timeout <= Duration::zero() ||
-        options.connack_timeout <= Duration::zero() || options.suback_timeout <= Duration::zero() ||
-        options.puback_timeout <= Duration::zero() || options.swap_grace < Duration::zero() ||
-        options.drain_timeout < Duration::zero()) {
-      return Error(Errc::invalid_argument, "an option of connect_realtime is out of its range");
-    }
+    if (Error error = check_wishes(options)) return error;
     options_ = std::move(options);
     topic_memo_.forget();
     settings_ = {.lead = options_.credentials_refresh_lead,
                  .grace = options_.swap_grace,
                  .drain = options_.drain_timeout,
+                 .old_read = options_.old_read_timeout,
                  .refresh_jitter = options_.refresh_jitter,
                  .retry_jitter = options_.retry_jitter};
     fetch_.set_retry_jitter(options_.retry_jitter);

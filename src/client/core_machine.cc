@@ -204,6 +204,8 @@ mqtt::ClientTerms ClientCore::terms() const noexcept {
   terms.keep_alive = static_cast<std::uint16_t>(options_.keep_alive.seconds());
   terms.suback_timeout = options_.suback_timeout;
   terms.puback_timeout = options_.puback_timeout;
+  terms.pingresp_timeout = options_.pingresp_timeout;
+  terms.packet_timeout = options_.packet_timeout;
   return terms;
 }
 

@@ -34,7 +34,7 @@ void Fetch::start(Instant now) noexcept {
   attempts_ = 0;
   get_tried_ = false;
   last_error_ = Error{};
-  fetch_deadline_ = now + limits::kFetchTimeout;
+  fetch_deadline_ = now + config_.options.fetch_timeout;
   if (!method_settled_) use_get_ = config_.options.credentials_method == CredentialsMethod::get;
   begin_attempt(now);
 }
@@ -50,7 +50,7 @@ void Fetch::await_source(Instant now) noexcept {
   cancel();
   last_error_ = Error{};
   sent_at_ = now;
-  fetch_deadline_ = now + limits::kFetchTimeout;
+  fetch_deadline_ = now + config_.options.fetch_timeout;
   stage_ = Stage::source;
 }
 
@@ -79,9 +79,9 @@ void Fetch::begin_attempt(Instant now) noexcept {
       .port = url.port,
       .connect_address = config_.options.connect_address,
       .allow_loopback = loopback_host(url.host) || config_.options.allow_loopback,
-      .resolve_timeout = limits::kResolveTimeout,
-      .connect_timeout = limits::kConnectTimeout,
-      .handshake_timeout = limits::kHandshakeTimeout,
+      .resolve_timeout = config_.options.resolve_timeout,
+      .connect_timeout = config_.options.connect_timeout,
+      .handshake_timeout = config_.options.handshake_timeout,
   };
   const Status opened = host_.connector().open(endpoint, connection_, *this);
   if (!opened.ok()) attempt_failed(opened.error(), true);
@@ -113,7 +113,7 @@ void Fetch::on_deadline(Instant now) noexcept {
   if (stage_ == Stage::idle) return;
   if (now >= fetch_deadline_) {
     end_attempt();
-    fail(last_error_ ? last_error_ : Error(Errc::http_timeout, "the credentials did not come within 60 s"));
+    fail(last_error_ ? last_error_ : Error(Errc::http_timeout, "the credentials did not come in time"));
     return;
   }
   if (stage_ == Stage::waiting) {
@@ -123,7 +123,7 @@ void Fetch::on_deadline(Instant now) noexcept {
   if (now >= attempt_deadline_) {
     attempt_failed(Error(Errc::http_timeout, "the credentials endpoint did not answer in time"), true);
   } else if (now >= head_deadline_) {
-    attempt_failed(Error(Errc::http_timeout, "the head of the answer did not come within 10 s"), true);
+    attempt_failed(Error(Errc::http_timeout, "the head of the answer did not come in time"), true);
   }
 }
 
@@ -143,7 +143,7 @@ void Fetch::on_open(ConnectionId id, Transport& transport, TlsVerified verified)
   if (!write_request(verified)) return;
   // CONTRACT 2: the life that is left counts from here, and not from the look-up of the name.
   sent_at_ = host_.now();
-  head_deadline_ = sent_at_ + limits::kHttpHeadTimeout;
+  head_deadline_ = sent_at_ + config_.options.head_timeout;
   transport_->interest({.read = true, .write = false});
   flush();
 }

@@ -88,9 +88,9 @@ void Link::dial(const Credentials& credentials, std::string_view client_id, mqtt
       .port = url->port,
       .connect_address = config_.options.broker_connect_address,
       .allow_loopback = loopback || config_.options.allow_loopback || loopback_host(config_.api.host),
-      .resolve_timeout = limits::kResolveTimeout,
-      .connect_timeout = limits::kConnectTimeout,
-      .handshake_timeout = limits::kHandshakeTimeout,
+      .resolve_timeout = options_.resolve_timeout,
+      .connect_timeout = options_.connect_timeout,
+      .handshake_timeout = options_.handshake_timeout,
   };
   const Status opened = host_.connector().open(endpoint, id_, *this);
   if (!opened.ok()) end(opened.error(), refresh::Failure::transient);
@@ -108,7 +108,7 @@ void Link::on_open(ConnectionId id, Transport& transport, TlsVerified verified) 
     return;
   }
   stage_ = Stage::upgrading;
-  stage_deadline_ = host_.now() + limits::kUpgradeTimeout;
+  stage_deadline_ = host_.now() + options_.upgrade_timeout;
   void* memory = allocate(sizeof(http::ResponseDecoder));
   if (memory == nullptr) {
     end(Error(Errc::no_memory, "no memory for the WebSocket handshake"), refresh::Failure::transient);
@@ -427,7 +427,7 @@ void Link::leave(Instant now) noexcept {
   // Without memory or entropy for these frames the connection is over already.
   if (stage_ != Stage::up) return;
   stage_ = Stage::leaving;
-  stage_deadline_ = now + limits::kOldReadTimeout;
+  stage_deadline_ = now + options_.old_read_timeout;
   flush(now);
 }
 
@@ -451,12 +451,12 @@ void Link::fail_ws(const Error& error, std::uint16_t close_code, Instant now) no
   start_closing(now);
 }
 
-// Nothing is read any more; the last bytes and close_notify have kCloseTimeout (RFC 6455 7.1.1).
+// Nothing is read any more; the last bytes and close_notify have close_timeout (RFC 6455 7.1.1).
 void Link::start_closing(Instant now) noexcept {
   if (stage_ == Stage::closed || stage_ == Stage::closing) return;
   stage_ = Stage::closing;
   dial_deadline_ = Instant::never();
-  stage_deadline_ = now + limits::kCloseTimeout;
+  stage_deadline_ = now + options_.close_timeout;
   pong_pending_ = false;
 }
 

@@ -32,7 +32,7 @@ Instant Session::ping_due() const noexcept {
 Instant Session::reply_due() const noexcept {
   if (phase_ != Phase::connected || !reply_awaited_ || liveness_told_) return Instant::never();
   const Duration half = liveness_interval() / 2;
-  return ping_sent_ + (half < limits::kPingrespTimeout ? half : limits::kPingrespTimeout);
+  return ping_sent_ + (half < terms_.pingresp_timeout ? half : terms_.pingresp_timeout);
 }
 
 Instant Session::ack_due(FlightList list, Duration wait) const noexcept {
@@ -45,7 +45,7 @@ Instant Session::deadline() const noexcept {
   if (phase_ != Phase::connected && phase_ != Phase::connecting) return Instant::never();
   const Instant packet = packet_told_ || incomplete_since_ == Instant::never()
                              ? Instant::never()
-                             : incomplete_since_ + limits::kPacketTimeout;
+                             : incomplete_since_ + terms_.packet_timeout;
   Instant earliest = earlier_of(earlier_of(ping_due(), reply_due()), packet);
   earliest = earlier_of(earliest, ack_due(FlightList::requests, terms_.suback_timeout));
   earliest = earlier_of(earliest, ack_due(FlightList::publishes, terms_.puback_timeout));
@@ -78,7 +78,7 @@ Session::Due Session::on_deadline(Instant now) noexcept {
     due.kind = Due::Kind::keepalive_timeout;
     return due;
   }
-  if (!packet_told_ && incomplete_since_ != Instant::never() && incomplete_since_ + limits::kPacketTimeout <= now) {
+  if (!packet_told_ && incomplete_since_ != Instant::never() && incomplete_since_ + terms_.packet_timeout <= now) {
     packet_told_ = true;
     due.kind = Due::Kind::packet_timeout;
     return due;

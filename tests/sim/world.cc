@@ -380,10 +380,21 @@ Status VirtualHost::open(const Endpoint& endpoint, ConnectionId id, ConnectionSi
   made->server_name_ = endpoint.host;
   made->handshake_timeout_ = endpoint.handshake_timeout;
   connections_.push_back(std::move(made));
+  // The connector's own deadlines are what ends these.
   if (plan.fate == DialPlan::Fate::black_hole) {
-    // The connector's own deadlines are what ends this.
     world_.after(endpoint.connect_timeout,
                  [this, id] { opened(id, true, Error(Errc::connect_timeout, "the peer did not answer in time"), 0); });
+    return {};
+  }
+  if (plan.fate == DialPlan::Fate::no_name) {
+    world_.after(endpoint.resolve_timeout,
+                 [this, id] { opened(id, true, Error(Errc::dns_failed, "the name was not looked up in time"), 0); });
+    return {};
+  }
+  if (plan.fate == DialPlan::Fate::no_tls) {
+    world_.after(plan.latency * 2 + endpoint.handshake_timeout, [this, id] {
+      opened(id, true, Error(Errc::connect_timeout, "the TLS handshake was not finished in time"), 0);
+    });
     return {};
   }
   const bool refused =

@@ -150,7 +150,9 @@ struct DialPlan {
   enum class Fate : std::uint8_t {
     open,
     refuse,
-    black_hole
+    black_hole,  // TCP is not answered
+    no_name,     // nor the look-up of the name
+    no_tls       // TCP stands, and TLS is not answered
   } fate = Fate::open;
   Duration latency = milliseconds(1);  // until the answer; for `open` also of every byte afterwards
   Error error = Error(Errc::connect_failed, "the connection was refused");

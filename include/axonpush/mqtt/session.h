@@ -47,6 +47,8 @@ struct ClientTerms {
   bool authentication_method = false;                // we sent one
   Duration suback_timeout = limits::kSubackTimeout;  // of UNSUBACK too
   Duration puback_timeout = limits::kPubackTimeout;
+  Duration pingresp_timeout = limits::kPingrespTimeout;  // min with half the keep alive
+  Duration packet_timeout = limits::kPacketTimeout;      // the rest of a packet that has begun to come
 };
 
 // Events that are allowed and yet worth a number; they only grow.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <axonpush/base/transport.h>
+#include <axonpush/limits.h>
 #include <axonpush/net/reactor.h>
 #include <axonpush/net/resolver.h>
 
@@ -56,7 +57,7 @@ class DialSink {
 class Dialer final : private Timer {
  public:
   static constexpr Duration kStagger = milliseconds(250);  // RFC 8305 5: Connection Attempt Delay
-  static constexpr Duration kTotalMax = seconds(10);
+  static constexpr Duration kTotalMax = limits::kConnectTimeoutMax;
 
   Dialer(Reactor& reactor, DialSink& sink) noexcept : reactor_(reactor), sink_(sink) {}
   ~Dialer() { cancel(); }
