@@ -138,7 +138,9 @@ class Realtime {
   // Tells on_error of a failure in what the program does with its events, in the next turn, as it tells of a callback
   // that threw: for coroutines and other adapters. Beyond 16 in one turn they are counted only.
   void report(const Error& error) noexcept;
-  // Starts a refresh now; refused with `quota` when one runs or the last began less than 5 s ago.
+  // Starts a refresh now. Refused with `quota` while a refresh or a reconnect is under way, less than 5 s after the
+  // last one began, and while a Retry-After or a conflict over the client id runs: then the error's retry_after() and
+  // its sentence say when it may.
   Status refresh_now() noexcept;
 
  private:

@@ -197,6 +197,11 @@ std::size_t Error::format(std::span<char> into) const noexcept {
     writer.text("; request ");
     writer.text(words.request_id);
   }
+  if (const Duration wait = retry_after(); wait > Duration::zero()) {
+    writer.text("; again in ");
+    writer.number(static_cast<std::uint64_t>((wait + seconds(1) - nanoseconds(1)).seconds()));
+    writer.text(" s");
+  }
   return writer.size();
 }
 

@@ -281,9 +281,9 @@ void ClientCore::complete_connect(const Error& error, std::size_t count) noexcep
     Callback<void(const Result<Realtime>&)> done = std::move(connect_waiters_[0]);
     connect_waiters_.erase(0);
     if (error) {
-      call(done, Result<Realtime>(error));
+      call_last(done, Result<Realtime>(error));
     } else {
-      call(done, Result<Realtime>(Realtime(this, session_)));
+      call_last(done, Result<Realtime>(Realtime(this, session_)));
     }
   }
 }
@@ -304,8 +304,18 @@ Status ClientCore::disconnect(std::uint64_t session, Completion done) noexcept {
 
 Status ClientCore::refresh_now(std::uint64_t session) noexcept {
   if (!usable(session)) return Error(Errc::closed, "the session has ended");
-  if (machine_.phase != Phase::live || !refresh::refresh_allowed(machine_, host_.now())) {
-    return Error(Errc::quota, "a refresh runs, or the last one began less than 5 s ago");
+  if (machine_.phase != Phase::live || machine_.retiring) {
+    return Error(Errc::quota, "a refresh or a reconnect is under way");
+  }
+  // FAULTS I-18: no request before the end of a Retry-After, whoever asks for it.
+  const Instant asked = earliest_fetch(machine_);
+  const Instant from = refresh::detail::later_of(asked, machine_.dial_not_before);
+  if (const Instant now = host_.now(); now < from) {
+    const char* const why = from == machine_.dial_not_before
+                                ? "the broker asked for a pause, or another process uses the client id"
+                            : from == machine_.fetch_not_before ? "the credentials endpoint asked for a pause"
+                                                                : "the last refresh began less than 5 s ago";
+    return Error(Errc::quota, why).with_retry_after(from - now);
   }
   refresh_wanted_ = true;
   host_.request_turn(Host::When::later);
@@ -414,7 +424,7 @@ void ClientCore::finish_if_quiet() noexcept {
     }
     Completion done = std::move(disconnect_waiters_[at].done);
     disconnect_waiters_.erase(at);
-    call(done, Status{});
+    call_last(done, Status{});
   }
 }
 

@@ -301,6 +301,13 @@ class ClientCore final : public Driven,
       drop(running);
     }
   }
+  // The one run of a completion. What it captured goes before anything is judged again: its destructor is the user's,
+  // and may destroy the client.
+  template <class... Args>
+  void call_last(Callback<void(Args...)>& done, std::type_identity_t<Args>... args) noexcept {
+    if (done) call(done, std::forward<Args>(args)...);
+    drop(done);
+  }
   void on_thrown(const CallFailure& failure, const void* callback) noexcept;
   // Lets go of a callback. What it captured is the user's, and its destructor may do whatever a callback may (a
   // coroutine that waited goes on), so the slot it lived in is settled before.

@@ -76,6 +76,8 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
     connect_error_ = error ? error : Error(Errc::closed, "the session was disconnected while it was connecting");
     if (!has(refresh::kBeginClose)) finish();
   }
+  // CONTRACT 6.7: every failed attempt is told, with its number and the next delay. FAULTS R-02 would have it once for
+  // each cause; where they disagree CONTRACT wins, and who listens can tell by the attempt's number.
   if (has(refresh::kReportFailure) || has(refresh::kReportLost)) {
     const bool serving = refresh::has_serving(machine_.phase);
     if (serving) ++stats_.refresh_failures;

@@ -339,7 +339,7 @@ void ClientCore::complete(std::uint32_t token, const Result<Published>& outcome)
   if (!outcome.ok()) ++stats_.publish_failures;
   PublishCompletion done = std::move(publishes_[token].done);
   publishes_.release(token);
-  if (done) call(done, outcome);
+  call_last(done, outcome);
 }
 
 void ClientCore::on_link_published(Link& link, std::uint32_t token, mqtt::ReasonCode reason) noexcept {
@@ -374,7 +374,7 @@ void ClientCore::on_link_overdue(Link& link, const mqtt::Session::Due& due) noex
   entry.place = Publishes::Place::abandoned;
   PublishCompletion done = std::move(entry.done);
   ++stats_.publish_failures;
-  if (done) call(done, Result<Published>(due.error()));
+  call_last(done, Result<Published>(due.error()));
 }
 
 void ClientCore::on_link_flushed(Link& link) noexcept {

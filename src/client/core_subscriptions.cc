@@ -241,7 +241,7 @@ void ClientCore::free_removed_listeners() noexcept {
     // Only now: what runs below may take off others, which this loop meets as well.
     if (listeners_[at].filter == kNoSlot) unlink_handler(at);
     listeners_.release(at);
-    if (done) call(done, Status(Error(Errc::closed, "the subscription was taken off before the broker granted it")));
+    call_last(done, Status(Error(Errc::closed, "the subscription was taken off before the broker granted it")));
     drop(callback);
     if (abandoned_) return;
   }
@@ -260,7 +260,7 @@ void ClientCore::drop_listeners_of(std::uint32_t filter, const Error& told) noex
     Completion done = std::move(listeners_[at].done);
     listeners_[at].waiting = false;
     remove_listener(at);
-    if (done) call(done, Status(told));
+    call_last(done, Status(told));
     if (abandoned_) return;
   }
 }
@@ -282,7 +282,7 @@ void ClientCore::tell_unsubscribed(std::uint32_t filter, const Status& status) n
     if (unsubscribe_waiters_[at].filter != filter) continue;
     Completion done = std::move(unsubscribe_waiters_[at].done);
     unsubscribe_waiters_.release(at);
-    call(done, status);
+    call_last(done, status);
     if (abandoned_) return;
   }
 }
@@ -461,7 +461,7 @@ void ClientCore::settle_subscriptions() noexcept {
     filter.established = true;
     listener.waiting = false;
     Completion done = std::move(listener.done);
-    if (done) call(done, Status{});
+    call_last(done, Status{});
     if (abandoned_) return;
   }
 }
@@ -546,13 +546,13 @@ void ClientCore::fail_subscriptions() noexcept {
   for (std::uint32_t at = listeners_.next(0); at != kNoSlot; at = listeners_.next(at + 1)) {
     Completion done = std::move(listeners_[at].done);
     if (!listeners_[at].removed) remove_listener(at);
-    if (done) call(done, Status(closed));
+    call_last(done, Status(closed));
     if (abandoned_) return;
   }
   for (std::uint32_t at = unsubscribe_waiters_.next(0); at != kNoSlot; at = unsubscribe_waiters_.next(at + 1)) {
     Completion done = std::move(unsubscribe_waiters_[at].done);
     unsubscribe_waiters_.release(at);
-    call(done, Status(closed));
+    call_last(done, Status(closed));
     if (abandoned_) return;
   }
   free_removed_listeners();

@@ -69,7 +69,7 @@ void Fetch::begin_attempt(Instant now) noexcept {
   retry_after_.clear();
   date_count_ = 0;
   status_ = 0;
-  head_seen_ = false;
+  head_seen_ = retry_after_given_ = false;
   connection_ = owner_.next_connection_id();
   stage_ = Stage::opening;
   const http::Url& url = config_.api;
@@ -328,6 +328,7 @@ Error Fetch::error_of_status(Instant now) noexcept {
   Duration wait;
   if (!retry_after_.empty() && http::parse_retry_after(retry_after_.view(), host_.wall_now(), wait)) {
     error = std::move(error).with_retry_after(wait);
+    retry_after_given_ = true;
   }
   return error;
 }
@@ -343,7 +344,8 @@ void Fetch::attempt_failed(Error error, bool retryable) noexcept {
     return;
   }
   const std::size_t index = attempts_ - 1 < kRetryLadderCount ? attempts_ - 1 : kRetryLadderCount - 1;
-  const Duration least = asked > Duration::zero() ? asked : kRetryLadder[index];
+  // CONTRACT 2: a Retry-After stands in the ladder's place when present, and H-44 counts 0 as one: then at once.
+  const Duration least = retry_after_given_ ? asked : kRetryLadder[index];
   const Duration wait = retry_jitter_ ? least + jitter_of(host_.entropy(), least / 5) : least;
   if (now + wait >= fetch_deadline_) {
     fail(error);

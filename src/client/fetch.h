@@ -99,8 +99,9 @@ class Fetch final : public ConnectionSink {
   FixedText<64> retry_after_;
   Stage stage_ = Stage::idle;
   bool head_seen_ = false;
-  bool use_get_ = false;    // what worked is remembered for the life of the client
-  bool get_tried_ = false;  // within this fetch
+  bool retry_after_given_ = false;  // by this attempt's answer; it may be 0
+  bool use_get_ = false;            // what worked is remembered for the life of the client
+  bool get_tried_ = false;          // within this fetch
   bool method_settled_ = false;
   bool retry_jitter_ = true;
 };

@@ -174,6 +174,66 @@ TEST(DeliveredRing, RemembersTheLast4096OfEarlierConnections) {  // CONTRACT 6, 
   EXPECT_FALSE(ring.delivered_before(key_of(50'000 + 3 * kLimit - 1), 4));
 }
 
+// CONTRACT 6, last paragraph; I-06. Who reads an event when it comes first and who reads it when it comes again may
+// differ: a reader was taken off, another one added. It is found all the same, by its id or by its bytes.
+TEST(ClientDedup, ARepetitionIsFoundWhoeverReadsIt) {
+  enum class Reader : std::uint8_t {
+    json,
+    raw,
+    both
+  };
+  for (const Reader first : {Reader::json, Reader::raw, Reader::both}) {
+    for (const Reader second : {Reader::json, Reader::raw, Reader::both}) {
+      for (const bool dup : {false, true}) {
+        SCOPED_TRACE(testing::Message() << int(first) << " then " << int(second) << ", DUP " << dup);
+        Scenario scene;
+        scene.api.lifetime = hours(1);
+        ASSERT_TRUE(scene.connect());
+        int calls = 0;
+        int marked = 0;
+        std::vector<Subscription> readers;
+        const auto read = [&](Reader reader) {
+          const auto count = [&](const Event& event) {
+            ++calls;
+            marked += event.maybe_duplicate();
+          };
+          if (reader != Reader::raw) readers.push_back(*scene.rt.subscribe({.channel_id = "a"}, count));
+          if (reader != Reader::json) readers.push_back(*scene.rt.subscribe_raw({.channel_id = "a"}, count));
+        };
+        const auto send = [&](std::string_view body, bool again) {
+          const std::string topic = scene.topic("a");
+          std::string packet(1, '\0');
+          packet += static_cast<char>(topic.size()) + topic + std::string("\0\1\0", 3) + std::string(body);
+          scene.broker.newest()->send_packet(std::string(1, again ? '\x3A' : '\x32') +
+                                             static_cast<char>(packet.size()) + packet);
+          scene.world.run_for(milliseconds(10));
+        };
+        read(first);
+        scene.world.run_for(seconds(1));
+        send(R"({"id":"e1","identifier":"i","payload":{}})", false);
+        EXPECT_EQ(calls, first == Reader::both ? 2 : 1);
+        scene.broker.newest()->cut(sim::Connection::Cut::reset);
+        const std::vector<Subscription> old = std::exchange(readers, {});
+        read(second);
+        for (const Subscription& each : old) ASSERT_TRUE(scene.rt.unsubscribe(each).ok());
+        ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+        scene.world.run_for(milliseconds(10));
+        calls = 0;
+        send(R"({"id":"e1","identifier":"i","payload":{}})", dup);
+        // Where nobody has ever read a body its id is unknown: delivered, and marked.
+        const bool never_read = first == Reader::raw && second == Reader::raw;
+        EXPECT_EQ(calls, never_read ? 1 : 0);
+        EXPECT_EQ(marked, never_read ? 1 : 0);
+        EXPECT_EQ(scene.rt.stats().duplicates_dropped, never_read ? 0U : 1U);
+        // Another event is another event.
+        send(R"({"id":"e2","identifier":"i","payload":{}})", false);
+        EXPECT_EQ(calls, (never_read ? 1 : 0) + (second == Reader::both ? 2 : 1));
+        EXPECT_EQ(marked, never_read ? 1 : 0);
+      }
+    }
+  }
+}
+
 // A swap with more one-sided events than the memory holds: counted and marked, nothing lost.
 TEST(ClientDedup, AnOverflowIsCountedAndLaterCopiesAreMarked) {  // CONTRACT 6.4
   Scenario scene;

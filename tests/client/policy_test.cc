@@ -206,12 +206,12 @@ struct RetryAfterRow {
 TEST(PolicyHttp, RetryAfterIsHeededWhereItMakesSense) {  // H-44, R-04
   const RetryAfterRow rows[] = {
       {"Retry-After: 7", 7'000, 0},
-      {"Retry-After: 0", 250, 0},
+      {"Retry-After: 0", 0, 0},
       {"Retry-After: -1", 250, 0},
       {"Retry-After: 1.5", 250, 0},
       {"Retry-After: soon", 250, 0},
       {"Retry-After: 1\r\nRetry-After: 9", 250, 0},
-      {"Retry-After: Mon, 01 Jan 2001 00:00:00 GMT", 250, 0},
+      {"Retry-After: Mon, 01 Jan 2001 00:00:00 GMT", 0, 0},
       {"Retry-After: 120", -1, 120},
       {"Retry-After: 99999999999", -1, 300},
       {"Retry-After: Fri, 31 Dec 2399 23:59:59 GMT", -1, 300},
@@ -231,6 +231,93 @@ TEST(PolicyHttp, RetryAfterIsHeededWhereItMakesSense) {  // H-44, R-04
     const Duration gap = scene.api.requests[1].at - scene.api.requests[0].at;
     EXPECT_GE(gap, milliseconds(row.milliseconds)) << row.value;
     EXPECT_LE(gap, milliseconds(row.milliseconds * 12 / 10 + 10)) << row.value;
+  }
+}
+
+// At once does not mean for ever: max_retries bounds the fetch, and between fetches the ladder holds.
+TEST(PolicyHttp, ARetryAfterOfNothingMakesNoStorm) {  // H-44, R-09, I-14
+  Scenario scene;
+  scene.api.lifetime = seconds(100);
+  ASSERT_TRUE(scene.connect());
+  for (int count = 0; count < 400; ++count) {
+    scene.api.next.push_back({.status = 503, .headers = {"Retry-After: 0"}});
+  }
+  scene.world.run_for(hours(1));
+  std::size_t first = 1;
+  for (std::size_t at = 2; at < scene.api.requests.size(); ++at) {
+    const Duration gap = scene.api.requests[at].at - scene.api.requests[at - 1].at;
+    if (gap < seconds(1)) continue;
+    EXPECT_GE(gap, seconds(4));
+    EXPECT_EQ(at - first, 4U) << "one attempt and three more";
+    first = at;
+  }
+  EXPECT_LE(scene.api.requests.size(), 4U * 65U);
+  EXPECT_GT(scene.api.requests.size(), 4U * 55U);
+}
+
+// The caller's own refresh obeys the same rules, and is told until when (CONTRACT 2, FAULTS I-14, I-18).
+TEST(PolicyHttp, ARefreshThatIsAskedForWaitsForWhatWasAskedOfUs) {
+  Scenario scene;
+  scene.api.lifetime = hours(1);
+  ASSERT_TRUE(scene.connect());
+  const auto refused = [&](std::string_view why, Duration wait) {
+    const Status asked = scene.rt.refresh_now();
+    EXPECT_EQ(asked.error().code(), Errc::quota);
+    EXPECT_EQ(asked.error().what(), why);
+    EXPECT_EQ(asked.error().retry_after(), wait);
+    char text[256];
+    const std::string sentence(text, asked.error().format(text));
+    const std::string until = "; again in " + std::to_string((wait + milliseconds(999)).seconds()) + " s";
+    EXPECT_EQ(sentence.find(until) != std::string::npos, wait > Duration::zero()) << sentence;
+  };
+  const auto refused_until = [&](std::string_view why, Duration wait) {
+    refused(why, wait);
+    scene.world.run_for(wait - milliseconds(1));
+    refused(why, milliseconds(1));
+    scene.world.run_for(milliseconds(1));
+  };
+  // Connecting took 8 ms, and counts as the last start.
+  refused_until("the last refresh began less than 5 s ago", seconds(5) - (scene.world.now() - scene.world.start()));
+  EXPECT_TRUE(scene.rt.refresh_now().ok());
+  scene.world.run_for(milliseconds(1));
+  refused("a refresh or a reconnect is under way", Duration::zero());
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }));
+  scene.world.run_for(minutes(1));
+  // The endpoint's Retry-After.
+  scene.api.next.push_back({.status = 429, .headers = {"Retry-After: 100"}});
+  EXPECT_TRUE(scene.rt.refresh_now().ok());
+  ASSERT_TRUE(scene.run_until([&] { return !scene.errors.empty(); }));
+  EXPECT_EQ(scene.errors[0].next_delay, seconds(100));
+  const std::size_t requests = scene.api.requests.size();
+  refused_until("the credentials endpoint asked for a pause", seconds(100));
+  EXPECT_EQ(scene.api.requests.size(), requests) << "not one request before its end";
+  EXPECT_EQ(scene.rt.state(), ConnectionState::refreshing) << "and then at once, without being asked";
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 2; }));
+  // The broker's.
+  scene.world.run_for(minutes(1));
+  scene.errors.clear();
+  scene.broker.upgrade_head = [](const std::string&) {
+    return std::string("HTTP/1.1 503 No\r\nRetry-After: 70\r\nContent-Length: 0\r\n\r\n");
+  };
+  EXPECT_TRUE(scene.rt.refresh_now().ok());
+  ASSERT_TRUE(scene.run_until([&] { return !scene.errors.empty(); }));
+  refused_until("the broker asked for a pause, or another process uses the client id", seconds(70));
+  EXPECT_EQ(scene.rt.state(), ConnectionState::refreshing);
+}
+
+// CONTRACT 6.7: each failure of a refresh is told, with its number and the next delay, though the cause stays the same.
+TEST(PolicyHttp, EveryFailedRefreshIsTold) {
+  Scenario scene;
+  scene.api.lifetime = seconds(100);
+  ASSERT_TRUE(scene.connect());
+  for (int count = 0; count < 6; ++count) scene.api.next.push_back({.status = 403});
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1; }, hours(1)));
+  ASSERT_EQ(scene.errors.size(), 6U);
+  constexpr std::int64_t kWaits[] = {5, 15, 30, 60, 60, 60};
+  for (std::uint32_t at = 0; at < 6; ++at) {
+    EXPECT_EQ(scene.errors[at].error.code(), Errc::forbidden);
+    EXPECT_EQ(scene.errors[at].attempt, at + 1);
+    EXPECT_EQ(scene.errors[at].next_delay, seconds(kWaits[at]));
   }
 }
 

@@ -259,7 +259,8 @@ TEST(Readme, EveryErrorStandsInItsTable) {
 
 // "seconds(30)" as "30 s", "8 * 1024" as "8 KiB", "1'000" as "1,000".
 std::string shown(const std::string& value) {
-  static const std::map<std::string, std::string> kUnits = {{"seconds", "s"}, {"hours", "h"}, {"minutes", "min"}};
+  static const std::map<std::string, std::string> kUnits = {
+      {"milliseconds", "ms"}, {"seconds", "s"}, {"hours", "h"}, {"minutes", "min"}};
   std::smatch match;
   if (std::regex_match(value, match, std::regex("([a-z]+)\\((\\d+)\\)"))) {
     return match[2].str() + " " + kUnits.at(match[1].str());

@@ -173,7 +173,7 @@ class Error {
   [[nodiscard]] constexpr std::string_view clause() const noexcept { return clause_; }
   // The views live as long as this Error or a copy of it.
   [[nodiscard]] ServerWords server_words() const noexcept;
-  // The server's Retry-After, or Duration::zero() when it gave none.
+  // How long to wait before trying again: the server's Retry-After, or a rule of ours; zero when there is none.
   [[nodiscard]] Duration retry_after() const noexcept;
 
   // One clear sentence, cut at into.size(); answers the bytes written. No allocation.
