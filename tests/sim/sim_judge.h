@@ -203,7 +203,7 @@ class Judge final : public WorldObserver {
   void on_gap(std::size_t client, const PossibleGap& gap);
   void scan_text(std::string_view text);  // I-35
   void watch();                           // once in a while: what lasts too long
-  // Quiescence: everything was healed and has settled.
+  // Quiescence: everything was healed and has settled (sim_judge_rest.cc).
   [[nodiscard]] std::string unsettled(std::size_t client);
   void check_quiet(std::size_t client);
   void check_baseline(std::size_t client);
