@@ -556,6 +556,17 @@ void BrokerPeer::on_unsubscribe(const std::string& body) {
   send_packet(packet(0xB0, id + '\0' + reasons));
 }
 
+void BrokerPeer::send_packet(const std::string& packet) {
+  const std::size_t most = broker_.frame_bytes_max;
+  if (packet.size() <= most) {
+    send_frame(2, packet);
+    return;
+  }
+  for (std::size_t at = 0; at < packet.size(); at += most) {
+    send_frame(at == 0 ? 2 : 0, packet.substr(at, most), packet.size() - at <= most);
+  }
+}
+
 void BrokerPeer::send_frame(int opcode, const std::string& payload, bool fin) {
   std::string frame(1, static_cast<char>((fin ? 0x80 : 0) | opcode));
   if (payload.size() < 126) {

@@ -110,9 +110,10 @@ class ModelBroker {
   bool answer_publish = true;
   bool answer_ping = true;
   bool answer_close = true;
-  bool keep_sessions = true;        // false: Session Present is always 0
-  bool takeover_disconnect = true;  // 0x8E before the old connection's end; false: just the end
-  std::string connack_properties;   // raw
+  bool keep_sessions = true;               // false: Session Present is always 0
+  bool takeover_disconnect = true;         // 0x8E before the old connection's end; false: just the end
+  std::string connack_properties;          // raw
+  std::size_t frame_bytes_max = SIZE_MAX;  // a packet over it goes out in fragments
   Duration suback_delay;
   Duration
       deliver_delay;  // of events on a connection that has just subscribed: "delivery may begin some time after SUBACK"
@@ -158,7 +159,7 @@ class BrokerPeer final : public Peer {
   void on_end() override;
 
   // One MQTT packet in one unmasked frame; or raw bytes of MQTT, frames, or the stream itself.
-  void send_packet(const std::string& packet) { send_frame(2, packet); }
+  void send_packet(const std::string& packet);
   void send_frame(int opcode, const std::string& payload, bool fin = true);
   void send_raw(const std::string& bytes) { connection_->send(bytes); }
   void send_disconnect(int reason);

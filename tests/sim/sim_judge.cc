@@ -39,7 +39,12 @@ constexpr std::string_view kMarks[] = {"swapped",
                                        "no_entropy",
                                        "no_fds",
                                        "clock_skewed",
-                                       "over_24h"};
+                                       "over_24h",
+                                       "taken_over",
+                                       "short_reads",
+                                       "early_timers",
+                                       "idle_wakes",
+                                       "fragments"};
 static_assert(sizeof kMarks / sizeof kMarks[0] == kMarkCount);
 
 constexpr std::int64_t kBytesWorst = 12 * 1024 * 1024;  // I-32
@@ -307,6 +312,9 @@ void Judge::on_error(std::size_t client, const ErrorReport& report) {
   switch (report.error.code()) {
     case Errc::rate_limited:
       mark(Mark::rate_limited);
+      break;
+    case Errc::session_taken_over:
+      mark(Mark::taken_over);
       break;
     case Errc::session_conflict:
       mark(Mark::conflict);

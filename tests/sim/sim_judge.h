@@ -65,6 +65,11 @@ enum class Mark : std::uint8_t {
   no_fds,
   clock_skewed,
   over_24h,
+  taken_over,  // by another process, once
+  short_reads,
+  early_timers,
+  idle_wakes,
+  fragments,
   count
 };
 inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::count);

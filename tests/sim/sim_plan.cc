@@ -79,7 +79,8 @@ constexpr std::string_view kWorldKnobs[] = {"receive_maximum",
                                             "payload",
                                             "sparse",
                                             "manual",
-                                            "tls"};
+                                            "tls",
+                                            "whims"};
 static_assert(sizeof kWorldKnobs / sizeof kWorldKnobs[0] == static_cast<std::size_t>(WorldKnob::count));
 
 // Draws a plan: one stream for each subject, so that a change to one leaves the others alone.
@@ -130,6 +131,10 @@ class Drawer {
     set(WorldKnob::suback_ms, random.chance(0.3) ? between(random, 1, 3000) : 0);
     set(WorldKnob::payload, random.chance(0.1) ? between(random, 1, 2000) : 0);
     set(WorldKnob::sparse, kind_ == Kind::quick ? 0 : 1);
+    Random whims = stream("whims");
+    std::int64_t sum = 0;
+    for (std::int64_t bit = 1; bit <= 8; bit *= 2) sum += whims.chance(0.25) ? bit : 0;
+    set(WorldKnob::whims, sum);
     set(WorldKnob::tls, plan_.seed % kTlsSeedEvery == 0 ? 1 : 0);
     // Mostly few: what happens between clients is little, and each costs time.
     std::size_t clients = 1;
@@ -157,7 +162,7 @@ class Drawer {
     set(Knob::refresh_jitter, random.chance(0.8) ? 1 : 0);
     set(Knob::retry_jitter, random.chance(0.8) ? 1 : 0);
     set(Knob::grace_ms, random.chance(0.7) ? 2000 : between(random, 0, 6000));
-    set(Knob::queue, random.chance(0.8) ? 1024 : between(random, 1, 40));
+    set(Knob::queue, random.chance(0.8) ? 1024 : random.chance(0.2) ? 1 : between(random, 1, 40));
     set(Knob::throws_permille, random.chance(0.2) ? between(random, 1, 200) : 0);
     set(Knob::latency_us, static_cast<std::int64_t>(log_uniform(random, 50, 400'000)));
     set(Knob::anonymous, random.chance(0.15) ? 1 : 0);
@@ -239,7 +244,12 @@ class Drawer {
 
   void draw_faults() {
     Random swarm = stream("swarm");
-    if (swarm.chance(0.1)) return;  // nothing goes wrong at all: what is lost then is lost by us
+    if (swarm.chance(0.1)) {  // nothing goes wrong at all: what is lost then is lost by us
+      // Or nobody hands out credentials for a day: the connection lives until AWS cuts it after 24 hours.
+      if (kind_ != Kind::day || !swarm.chance(0.3) || plan_.span < hours(25)) return;
+      add(minutes(1), Verb::api_refused, 0, Context::outside, 0, (plan_.span - minutes(30)).milliseconds(), 0);
+      return;
+    }
     const double tens = static_cast<double>(plan_.span.seconds()) / 600;
     const double thinned = kind_ == Kind::quick ? 1 : kind_ == Kind::day ? 12 : 2'000;
     for (std::size_t index = static_cast<std::size_t>(kFirstFault); index < kVerbCount; ++index) {
@@ -335,6 +345,9 @@ class Drawer {
         break;
     }
     add(at, verb, client, Context::outside, a, b, c);
+    // Whoever uses the same client id does it again: the third time within five minutes is a conflict.
+    if (verb != Verb::server_disconnect || c != 0x8E || !random.chance(0.5)) return;
+    for (const std::int64_t later : {90, 180}) add(at + seconds(later), verb, client, Context::outside, a, b, c);
   }
 
   Plan& plan_;

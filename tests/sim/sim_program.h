@@ -24,6 +24,7 @@ struct Options {
   bool tls = false;  // all seeds over real TLS
   bool twice = false;
   bool nightly = false;
+  bool coverage = false;
   bool talk = false;
   bool shrink = true;
   bool day = false;

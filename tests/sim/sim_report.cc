@@ -64,6 +64,22 @@ bool reachable(refresh::Phase phase, refresh::InputKind kind) {
   return false;
 }
 
+// There is no handle before connect is done, nor after disconnect.
+bool callable(refresh::Phase phase, Verb call) {
+  using P = refresh::Phase;
+  const bool outside = phase == P::idle || phase == P::closed || phase == P::closing;
+  const bool first = phase == P::first_fetch || phase == P::first_dial;
+  switch (call) {
+    case Verb::connect:
+      return outside && phase != P::closing;
+    case Verb::destroy:
+    case Verb::stale:
+      return true;
+    default:
+      return !outside && !first;
+  }
+}
+
 void print_counts(const char* title, std::size_t count, std::string_view (*name)(std::size_t),
                   const std::uint64_t* values) {
   std::printf("%s:", title);
@@ -74,6 +90,33 @@ void print_counts(const char* title, std::size_t count, std::string_view (*name)
     }
   }
   std::printf("\n");
+}
+
+// FAULTS R-46: every call in every phase. Calls on a session need one; `connect` is `connect_realtime`, `destroy` the
+// client's end, `stale` a spent handle.
+std::size_t print_calls(const Totals& totals) {
+  constexpr Verb kCalls[] = {Verb::subscribe, Verb::on_event, Verb::unsubscribe, Verb::unsubscribe_filter,
+                             Verb::off_event, Verb::publish,  Verb::refresh,     Verb::disconnect,
+                             Verb::destroy,   Verb::stale,    Verb::connect};
+  std::size_t missing = 0;
+  std::printf("phase x call, times made (-: there is no session):\n%-15s", "");
+  for (const Verb call : kCalls) std::printf(" %-14.14s", std::string(name_of(call)).c_str());
+  std::printf("\n");
+  for (std::size_t phase = 0; phase < refresh::kPhaseCount; ++phase) {
+    std::printf("%-15s", std::string(refresh::name_of(static_cast<refresh::Phase>(phase))).c_str());
+    for (const Verb call : kCalls) {
+      const std::uint64_t count = totals.api_cells[phase][static_cast<std::size_t>(call)];
+      const bool can = callable(static_cast<refresh::Phase>(phase), call);
+      if (count == 0 && !can) {
+        std::printf(" %-14s", "-");
+      } else {
+        std::printf(" %-14llu", static_cast<Unsigned>(count));
+      }
+      if (count == 0 && can) ++missing;
+    }
+    std::printf("\n");
+  }
+  return missing;
 }
 
 }  // namespace
@@ -133,7 +176,7 @@ void print_totals(const Totals& totals, std::uint64_t hash, double seconds, bool
 }
 
 std::size_t print_coverage(const Totals& totals) {
-  std::size_t missing = 0;
+  std::size_t missing = print_calls(totals);
   std::printf("phase x input, times met (-: cannot happen):\n%-15s", "");
   for (std::size_t kind = 0; kind < refresh::kInputKindCount; ++kind) {
     std::printf(" %-14.14s", std::string(refresh::name_of(static_cast<refresh::InputKind>(kind))).c_str());

@@ -29,6 +29,12 @@ Run::Run(const Plan& plan)
   broker_.server_keep_alive = static_cast<std::uint16_t>(plan.knob(WorldKnob::keep_alive_s));
   broker_.takeover_disconnect = plan.knob(WorldKnob::takeover_word) != 0;
   broker_.suback_delay = milliseconds(plan.knob(WorldKnob::suback_ms));
+  const std::int64_t whims = plan.knob(WorldKnob::whims);
+  if ((whims & 8) != 0) broker_.frame_bytes_max = 125;
+  constexpr Mark kWhims[] = {Mark::short_reads, Mark::early_timers, Mark::idle_wakes, Mark::fragments};
+  for (std::size_t bit = 0; bit < 4; ++bit) {
+    if ((whims >> bit & 1) != 0) judge_.mark(kWhims[bit]);
+  }
   world_.listen(8443, broker_.maker());
   for (std::size_t index = 0; index < plan.clients.size(); ++index) {
     users_.push_back(std::make_unique<User>(world_, judge_, index));
@@ -61,6 +67,9 @@ Run::~Run() {
 void Run::make_client(std::size_t index) {
   User& user = *users_[index];
   user.hosts.push_back(std::make_unique<VirtualHost>(world_, index + 16 * user.hosts.size()));
+  const std::int64_t whims = healed_ ? 0 : plan_.knob(WorldKnob::whims);
+  user.host().whims = {
+      .short_reads = (whims & 1) != 0, .early_timers = (whims & 2) != 0, .idle_wakes = (whims & 4) != 0};
   judge_.begin_life(index, user.host());
   user.host().random().injection = world_.injection;
   if (world_.injection != nullptr) {
@@ -138,6 +147,7 @@ void Run::heal() {
     VirtualHost& host = user.host();
     host.open_error = Error();
     host.random().failing = false;
+    host.whims = {};
     judge_.watched(user.index).account.fail_in = 0;
     for (Connection* link : links_of(user, 2)) {
       const bool spoilt = link->frozen || static_cast<bool>(link->garble) || judge_.note_of(*link).garbled;

@@ -109,7 +109,7 @@ void Run::connect(User& user) {
   judge_.begin_session(user.index);
   Status begun;
   {
-    const CallGuard guard(judge_, user.index, Verb::subscribe);
+    const CallGuard guard(judge_, user.index, Verb::connect);
     begun = user.client->connect_realtime(std::move(options), done);
   }
   if (begun.ok()) return;
@@ -329,7 +329,7 @@ void Run::destroy(User& user, std::int64_t wait_s) {
   user.thrown = 0;
   for (std::deque<Decision>& queue : user.waiting) queue.clear();
   {
-    const heap::Scope scope(judge_.watched(user.index).account);
+    const CallGuard guard(judge_, user.index, Verb::destroy);
     user.client.reset();
   }
   judge_.end_life(user.index);

@@ -114,7 +114,8 @@ IoResult Connection::take_wire(MutableBytes into) {
   if (world_.injection != nullptr && world_.injection->hit()) return die();
   if (frozen) return {};
   if (arrived_ != 0) {
-    const std::size_t size = std::min({arrived_, into.size(), chunk});
+    std::size_t size = std::min({arrived_, into.size(), chunk});
+    if (host_->whims.short_reads && host_->whim_.chance(0.25)) size = 1 + host_->whim_.below(size);
     std::memcpy(into.data(), to_client_.bytes.data() + to_client_.begin, size);
     to_client_.drop(size);
     arrived_ -= size;
@@ -272,7 +273,11 @@ void Connection::thaw() {
 // --- Host
 
 VirtualHost::VirtualHost(World& world, std::uint64_t entity, std::size_t kept_bytes_max)
-    : world_(world), entity_(entity), entropy_(stream_seed(world.seed(), "entropy", entity)), pool_(kept_bytes_max) {}
+    : world_(world),
+      entity_(entity),
+      entropy_(stream_seed(world.seed(), "entropy", entity)),
+      pool_(kept_bytes_max),
+      whim_(stream_seed(world.seed(), "whims", entity)) {}
 
 VirtualHost::~VirtualHost() = default;
 
@@ -340,6 +345,8 @@ void VirtualHost::rearm() {
 
 void VirtualHost::arm(Instant wanted) {
   timer_ = std::max(wanted, world_.now());
+  early_ = whims.early_timers && timer_ > world_.now() && whim_.chance(0.25);
+  if (early_) timer_ = world_.now() + whim_.duration(Duration::zero(), timer_ - world_.now());
   world_.at(timer_, [this, scheduled = timer_] { on_timer(scheduled); });
 }
 
@@ -348,7 +355,7 @@ void VirtualHost::on_timer(Instant scheduled) {
   if (scheduled != timer_) return;
   timer_ = Instant::never();
   if (armed_ == Instant::never()) return;
-  if (armed_ > world_.now()) {
+  if (armed_ > world_.now() && !early_) {
     arm(armed_);
     return;
   }
@@ -356,7 +363,7 @@ void VirtualHost::on_timer(Instant scheduled) {
     arm(paused_until);
     return;
   }
-  ++timer_turns;
+  if (!early_) ++timer_turns;
   armed_ = Instant::never();
   in_turn([this] { turn(); });
 }
@@ -513,6 +520,19 @@ void VirtualHost::on_again(ConnectionId id) {
   in_turn([&] {
     reading_ = connection.get();
     connection->sink_->on_ready(id, ready);
+    reading_ = nullptr;
+  });
+  if (whims.idle_wakes && whim_.chance(0.25)) {
+    world_.after(whim_.duration(Duration::zero(), milliseconds(20)), [this, id] { on_idle_wake(id); });
+  }
+}
+
+void VirtualHost::on_idle_wake(ConnectionId id) {
+  const std::shared_ptr<Connection> connection = find(id);
+  if (connection == nullptr || paused() || connection->frozen || connection->handshaking_) return;
+  in_turn([&] {
+    reading_ = connection.get();
+    connection->sink_->on_ready(id, connection->interest_);
     reading_ = nullptr;
   });
 }

@@ -306,7 +306,13 @@ class VirtualHost final : public Host, public Connector {
   // Whose input is being read right now; nullptr outside of on_ready.
   [[nodiscard]] Connection* reading() const { return reading_; }
 
-  Duration wall_offset;           // the client's calendar against the world's
+  Duration wall_offset;  // the client's calendar against the world's
+  // What a kernel may do at any time, here one time in four (FAULTS 2.3.5).
+  struct Whims {
+    bool short_reads = false;   // a read brings less than has arrived
+    bool early_timers = false;  // a turn before the deadline
+    bool idle_wakes = false;    // told ready, and is not
+  } whims;
   Instant paused_until;           // a suspended machine, or a callback that blocks: no turn before it
   Error open_error;               // what open() answers while it is set: no descriptor is left
   std::uint64_t turns = 0;        // all of them
@@ -325,6 +331,7 @@ class VirtualHost final : public Host, public Connector {
   void on_posted();
   void wake(ConnectionId id) noexcept;
   void on_again(ConnectionId id);
+  void on_idle_wake(ConnectionId id);
   void opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port);
   void open_failed(Connection& connection, const Error& error);
   void step_handshake(const std::shared_ptr<Connection>& connection);
@@ -338,6 +345,8 @@ class VirtualHost final : public Host, public Connector {
   Driven* driven_ = nullptr;
   Instant armed_ = Instant::never();
   Instant timer_ = Instant::never();  // of the earliest event that looks after armed_
+  Random whim_;
+  bool early_ = false;  // timer_ is before what was asked for
   bool turn_posted_ = false;
   bool in_turn_ = false;
   bool turn_wanted_ = false;
