@@ -38,6 +38,7 @@ void* take(std::size_t size, Account* account) {
     account->live += static_cast<std::int64_t>(size);
     if (account->live > account->peak) account->peak = account->live;
     if (size > account->largest) account->largest = size;
+    if (!account->by_user && size > account->largest_here) account->largest_here = size;
     // What the world left there is none of the client's, and a read of what nobody wrote is the same in every run.
     std::memset(head + 1, 0xA5, size);
   }

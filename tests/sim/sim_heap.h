@@ -12,7 +12,9 @@ struct Account {
   std::int64_t peak = 0;
   std::uint64_t taken = 0;  // allocations so far
   std::uint64_t refused = 0;
-  std::size_t largest = 0;
+  std::size_t largest = 0;       // of all
+  std::size_t largest_here = 0;  // since whoever looks has set it to 0, but for what a user's call took
+  bool by_user = false;
   std::uint64_t dirty = 0;    // blocks given back with a secret in them
   std::uint64_t fail_in = 0;  // 1: the next one fails
   std::uint64_t fail_count = 0;

@@ -50,6 +50,12 @@ static_assert(sizeof kMarks / sizeof kMarks[0] == kMarkCount);
 constexpr std::int64_t kBytesWorst = 12 * 1024 * 1024;  // I-32
 constexpr std::int64_t kBytesIdleOverlap = 1024 * 1024;
 constexpr std::size_t kLargestAllocation = 4 * 1024 * 1024;  // the memory of a swap when it is full
+// I-33: an answer of the API is at most 64 KiB, a packet 256 KiB and the header of its frame; each as the pool rounds
+// it.
+constexpr std::size_t kApiAllocation = BufferPool::kClassBytes[3] + kReadSlackBytes;
+constexpr std::size_t kBrokerAllocation = BufferPool::kClassBytes[4] + kReadSlackBytes;
+static_assert(limits::kHttpBodyBytes + limits::kHttpErrorBodyBytes <= BufferPool::kClassBytes[3]);
+static_assert(limits::kMqttPacketBytes + limits::kWsHeaderBytes <= BufferPool::kClassBytes[4]);
 
 // The secrets in the forms in which they might leak: as they are, percent-encoded, hexadecimal, base64 at each
 // alignment.
@@ -403,6 +409,19 @@ void Judge::check_memory(Watched& client) {
   check(36, client.account.dirty == 0, [] { return std::string("memory was given back with a secret in it"); });
 }
 
+// I-33: whatever a peer sends makes no buffer larger than its limit. What a swap remembers grows by doubling: at most
+// 64 bytes for each event that was sent, which in a run of the simulation is far below its own limit.
+void Judge::check_allocations(Watched& client) {
+  const std::uint16_t port = std::exchange(client.read_from, std::uint16_t{0});
+  if (port == 0) return;
+  const std::size_t most =
+      port != 8443 ? kApiAllocation : std::max<std::size_t>(kBrokerAllocation, 64 * client.events_sent);
+  check(33, client.account.largest_here <= most, [&] {
+    return "one allocation of " + std::to_string(client.account.largest_here) + " bytes in a turn that read from " +
+           (port != 8443 ? "the API" : "the broker");
+  });
+}
+
 // I-32: a swap leaves nothing behind.
 void Judge::check_baseline(std::size_t client) {
   Watched& it = watched(client);
@@ -456,6 +475,7 @@ void Judge::entering(VirtualHost& host) {
   Watched& it = of(host);
   hash(static_cast<std::uint64_t>(world_.now().nanoseconds()) ^ host.entity() << 56);
   it.scope_before = heap::exchange(&it.account);
+  it.account.largest_here = 0;
   // I-31: a loop that spins.
   check(31, ++it.turns_here <= 1000, [] { return std::string("1,000 turns, and neither time nor a byte moved"); });
 }
@@ -463,6 +483,7 @@ void Judge::entering(VirtualHost& host) {
 void Judge::left(VirtualHost& host) {
   Watched& it = of(host);
   heap::exchange(it.scope_before);
+  check_allocations(it);
   if (it.host != &host) return;
   if (std::exchange(it.check_idle, false) && it.over && it.alive) {
     check(24, host.armed() == Instant::never() && host.open_connections() == 0,
@@ -567,7 +588,9 @@ void Judge::writing(Connection& connection, Bytes bytes) {
 void Judge::reading(Connection& connection, std::size_t size) {
   LinkNote& note = note_of(connection);
   note.read = connection.read_total();
-  of(connection.host()).turns_here = 0;
+  Watched& it = of(connection.host());
+  it.turns_here = 0;
+  it.read_from = connection.port();
   hash(size);
 }
 

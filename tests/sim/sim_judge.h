@@ -269,6 +269,7 @@ class Judge final : public WorldObserver {
  private:
   void count_loss(Watched& client);
   void check_memory(Watched& client);
+  void check_allocations(Watched& client);
   void check_waiting(Watched& client);
   void note_overtaken(Watched& client, std::uint64_t number);
   void check_reconciled(Watched& client);
@@ -315,8 +316,10 @@ struct Watched {
   bool check_idle = false;
   int callbacks = 0;
   int calls = 0;
-  std::uint64_t turns_here = 0;  // without time advancing or bytes moving
-  std::uint64_t losses = 0;      // connections lost or retired
+  std::uint16_t read_from = 0;    // the port of whom this turn read, 0: nobody
+  std::uint64_t events_sent = 0;  // to this client
+  std::uint64_t turns_here = 0;   // without time advancing or bytes moving
+  std::uint64_t losses = 0;       // connections lost or retired
   // Slots, by bit.
   std::vector<Slot> slots;
   Instant slots_changed;

@@ -102,6 +102,7 @@ void Judge::on_sent(BrokerPeer& peer, const Message& message) {
   note.sent.push_back({number, static_cast<std::uint8_t>(again ? 2 : 1), world_.now()});
   ++totals.sent;
   Watched& it = watched(note.client);
+  ++it.events_sent;
   if (!it.in_session || it.disconnecting || number < events_base_ || number < it.seen_base) return;
   const EventRecord& record = events_[number - events_base_];
   std::uint64_t slots = 0;

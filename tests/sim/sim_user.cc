@@ -16,8 +16,12 @@ class CallGuard {
   CallGuard(Judge& judge, std::size_t client, Verb verb)
       : judge_(judge), client_(client), scope_(judge.watched(client).account) {
     judge_.enter_call(client, static_cast<int>(verb));
+    judge_.watched(client).account.by_user = true;
   }
-  ~CallGuard() { judge_.leave_call(client_); }
+  ~CallGuard() {
+    judge_.watched(client_).account.by_user = false;
+    judge_.leave_call(client_);
+  }
   CallGuard(const CallGuard&) = delete;
   CallGuard& operator=(const CallGuard&) = delete;
 
