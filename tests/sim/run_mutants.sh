@@ -85,7 +85,7 @@ hunt_by_seeds() {
   while [ "$first" -le "$seeds" ]; do
     left=$((seeds - first + 1))
     [ "$left" -gt "$step" ] && left=$step
-    timeout 120 "$build/tests/sim" --first "$first" --seeds "$left" --no-shrink > "$log" 2>&1
+    timeout 600 "$build/tests/sim" --first "$first" --seeds "$left" --no-shrink > "$log" 2>&1
     status=$?
     if [ "$status" -ne 0 ]; then
       caught_by_sim "$status" "$first..$((first + left - 1))"
@@ -104,7 +104,7 @@ hunt_by_sim() {
 hunt_by_test() {
   program=$1
   shift
-  timeout 300 "$build/tests/$program" "$@" > "$log" 2>&1
+  timeout 600 "$build/tests/$program" "$@" > "$log" 2>&1
   status=$?
   [ "$status" -ne 0 ] || return
   found=$(sed -n 's/^\[  FAILED  \] \([A-Za-z0-9_.\/]*\).*/\1/p' "$log" | head -n 1)
