@@ -44,7 +44,10 @@ constexpr std::string_view kMarks[] = {"swapped",
                                        "short_reads",
                                        "early_timers",
                                        "idle_wakes",
-                                       "fragments"};
+                                       "fragments",
+                                       "packet_ids_wrapped",
+                                       "past_2_31_ms",
+                                       "past_2_32_ms"};
 static_assert(sizeof kMarks / sizeof kMarks[0] == kMarkCount);
 
 constexpr std::int64_t kBytesWorst = 12 * 1024 * 1024;  // I-32

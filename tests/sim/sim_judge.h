@@ -70,6 +70,9 @@ enum class Mark : std::uint8_t {
   early_timers,
   idle_wakes,
   fragments,
+  packet_ids_wrapped,
+  past_2_31_ms,  // of one life of a world
+  past_2_32_ms,
   count
 };
 inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::count);
@@ -122,6 +125,7 @@ struct Slot {
 
 // One connection as the judge sees it.
 struct LinkNote {
+  std::uint16_t last_packet_id = 0;  // of a publish
   struct Sent {
     std::uint32_t event = 0;
     std::uint8_t copy = 1;
@@ -237,7 +241,7 @@ class Judge final : public WorldObserver {
   std::uint64_t begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion);
   void end_publish(std::size_t client, std::uint64_t number, const Status& status);
   void completed(std::size_t client, std::uint64_t number, const Result<Published>& outcome);
-  void on_stored(BrokerPeer& peer, const StoredPublish& publish);
+  void on_stored(BrokerPeer& peer, const StoredPublish& publish, std::uint16_t packet_id);
   [[nodiscard]] std::size_t outstanding(std::size_t client) const;
   void unanswered(BrokerPeer& peer);  // the broker keeps its PUBACK to itself
 

@@ -297,6 +297,9 @@ Outcome Run::run() {
     judge_.totals.tls_resumed = tls_->resumed;
     judge_.totals.impostors = tls_->refused;
   }
+  const std::int64_t lasted = (world_.now() - world_.start()).milliseconds();
+  if (lasted >> 31 != 0) judge_.mark(Mark::past_2_31_ms);
+  if (lasted >> 32 != 0) judge_.mark(Mark::past_2_32_ms);
   Outcome outcome;
   outcome.breach = judge_.breach();
   outcome.hash = judge_.hashed();

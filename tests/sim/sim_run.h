@@ -128,8 +128,8 @@ class Run final : public BrokerDirector {
   void on_frame(BrokerPeer& peer, std::uint32_t mask) override { judge_.on_frame(peer, mask); }
   void on_packet(BrokerPeer& peer, int type, std::size_t) override { judge_.on_packet(peer, type); }
   void on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present) override;
-  void on_stored(BrokerPeer& peer, const StoredPublish& publish, std::uint16_t) override {
-    judge_.on_stored(peer, publish);
+  void on_stored(BrokerPeer& peer, const StoredPublish& publish, std::uint16_t packet_id) override {
+    judge_.on_stored(peer, publish, packet_id);
   }
   void on_sent(BrokerPeer& peer, const Message& message, bool) override { judge_.on_sent(peer, message); }
   void on_pong(BrokerPeer& peer) override { judge_.on_pong(peer); }
