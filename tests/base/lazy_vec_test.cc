@@ -73,6 +73,11 @@ TEST(Slots, KeepAddressesWhileTheTableGrows) {
     EXPECT_EQ(slots[index], index);
   }
   slots.release(7);
+  EXPECT_FALSE(slots.used(7));
+  EXPECT_TRUE(slots.used(8));
+  EXPECT_FALSE(slots.used(100));
+  EXPECT_EQ(slots.next(7), 8U);
+  EXPECT_EQ(slots.next(100), kNoSlot);
   EXPECT_EQ(slots.add(), 7U);
 }
 

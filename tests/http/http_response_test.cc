@@ -459,6 +459,7 @@ TEST(HttpResponse, RepeatedFieldsAreCounted) {  // H-44, H-45: two values are no
   EXPECT_EQ(decoder.head().find("Retry-After"), "1");
   EXPECT_EQ(decoder.head().count("Date"), 1U);
   EXPECT_EQ(decoder.head().count("Age"), 0U);
+  EXPECT_EQ(decoder.head().count("Dato"), 0U);
 }
 
 TEST(HttpResponse, ErrorsSayWhereAndCarryTheStatus) {

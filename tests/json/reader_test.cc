@@ -77,6 +77,15 @@ TEST(JsonReader, ACutDocumentIsRefusedAtEveryByte) {  // J-03
   }
 }
 
+// An escape that ends 64 bytes behind another one, where a new block of the vector would begin, and the document too.
+TEST(JsonReader, ACutBehindAnEscapeAtTheEndOfABlock) {  // J-03
+  for (std::size_t between = 0; between <= 130; ++between) {
+    const std::string cut = "\"\\n" + std::string(between, 'x') + "\\n";
+    EXPECT_EQ(verdict_of(cut), Errc::json_invalid) << between;
+    EXPECT_EQ(verdict_of(cut + "\""), Errc::none) << between;
+  }
+}
+
 TEST(JsonReader, OneWrongByteAnywhere) {
   const std::string document = long_document();
   for (std::size_t at = 0; at < document.size(); ++at) {
