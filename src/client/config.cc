@@ -80,6 +80,10 @@ Error Config::take_key() noexcept {
     return Error(Errc::header_invalid, "api_key is missing: give it as an option or in AXONPUSH_API_KEY");
   }
   if (source.size() > limits::kApiKeyBytes) return Error(Errc::header_invalid, "api_key is over 4 KiB");
+  // The field holds the scheme too, and has no more room.
+  if (options.api_key.empty() && source.size() > limits::kApiKeyBytes - kBearerScheme.size()) {
+    return Error(Errc::header_invalid, "bearer_token is over 4 KiB with its scheme");
+  }
   for (const char value : source) {
     if (value <= 0x20 || value >= 0x7F) {
       return Error(Errc::header_invalid, "api_key holds a byte that is not visible ASCII");

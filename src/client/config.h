@@ -11,6 +11,7 @@ namespace axonpush::inline v0 {
 
 inline constexpr std::string_view kDefaultBaseUrl = "https://api.axonpush.xyz";
 inline constexpr std::string_view kCredentialsPath = "/auth/iot-credentials";
+inline constexpr std::string_view kBearerScheme = "Bearer ";
 
 struct Config {
   ClientOptions options;

@@ -104,12 +104,11 @@ bool write_authority(const http::Url& url, FixedText<limits::kHostBytes + 16>& i
 namespace {
 
 void write_bearer(http::RequestWriter& writer, const SecretString& token) noexcept {
-  constexpr std::string_view kScheme = "Bearer ";
-  char value[limits::kApiKeyBytes + kScheme.size()];
-  std::memcpy(value, kScheme.data(), kScheme.size());
+  char value[limits::kApiKeyBytes];
+  std::memcpy(value, kBearerScheme.data(), kBearerScheme.size());
   const std::string_view secret = token.reveal();
-  std::memcpy(value + kScheme.size(), secret.data(), secret.size());
-  writer.header("Authorization", {value, kScheme.size() + secret.size()});
+  std::memcpy(value + kBearerScheme.size(), secret.data(), secret.size());
+  writer.header("Authorization", {value, kBearerScheme.size() + secret.size()});
   wipe({reinterpret_cast<std::uint8_t*>(value), sizeof value});
 }
 

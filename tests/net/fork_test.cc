@@ -13,6 +13,7 @@
 
 #include "net/mini_service.h"
 #include "net/tls_client.h"
+#include "support/child.h"
 
 namespace axonpush::net::test {
 namespace {
@@ -22,7 +23,7 @@ int in_child(const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(30);
-    ::_exit(body());
+    axonpush::test::end_child(body());
   }
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);

@@ -10,6 +10,7 @@
 
 #include "net/backends.h"
 #include "net/posted.h"
+#include "support/child.h"
 
 namespace axonpush::net::test {
 namespace {
@@ -125,7 +126,7 @@ TEST_P(ReactorThreads, DestroyWhatWasPostedAndNeverRan) {
 // The exit code of a child that runs `body`.
 int in_child(const std::function<bool()>& body) {
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(body() ? 0 : 1);
+  if (child == 0) axonpush::test::end_child(body() ? 0 : 1);
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
