@@ -77,7 +77,7 @@ class Harness {
       // A connection before this one, so that this one resumes.
       begin(bits);
       Socket socket;
-      TlsStream stream(socket);
+      TlsStream stream(socket, buffers_);
       require(stream.open(*context(bits).impl(), parties_.name, 443, sessions).ok(), "open");
       for (int turn = 0; turn < 6 && stream.handshake() != IoOutcome::ok; ++turn) exchange_all();
       exchange_all();
@@ -88,7 +88,7 @@ class Harness {
     }
     begin(bits);
     Socket socket;
-    TlsStream stream(socket);
+    TlsStream stream(socket, buffers_);
     stream_ = &stream;
     require(stream.open(*context(bits).impl(), parties_.name, 443, sessions).ok(), "open");
     if ((bits & 2) != 0) {
@@ -299,6 +299,7 @@ class Harness {
 
   Parties& parties_;
   Choices choices_;
+  BufferPool buffers_;
   TlsStream* stream_ = nullptr;
   SSL* server_ = nullptr;
   BIO* to_server_ = nullptr;

@@ -115,7 +115,16 @@ class OwnedEvent;
 class Event {
  public:
   // `scratch` serves one Event at a time: a new one ends the validity of what the last one gave.
-  Event(const Delivery& delivery, EventScratch& scratch) noexcept : delivery_(delivery), scratch_(&scratch) {
+  // Member by member: a copy of the whole reads in wide pieces what was just written in small ones, and waits for it.
+  Event(const Delivery& delivery, EventScratch& scratch) noexcept
+      : delivery_{.topic = {delivery.topic.data(), delivery.topic.size()},
+                  .prefix = {delivery.prefix.data(), delivery.prefix.size()},
+                  .body = {delivery.body.data(), delivery.body.size()},
+                  .qos = delivery.qos,
+                  .retain = delivery.retain,
+                  .dup = delivery.dup,
+                  .maybe_duplicate = delivery.maybe_duplicate},
+        scratch_(&scratch) {
     scratch.state_ = EventScratch::State::unread;
   }
   Event(const Event&) = delete;

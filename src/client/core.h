@@ -273,6 +273,7 @@ class ClientCore final : public Driven,
     no,
     yes
   };
+  [[nodiscard]] bool judges_copies(const Event& event) const noexcept;
   [[nodiscard]] Copy judge_copy(std::uint8_t connection, const Event& event, bool redelivered, WithId with_id) noexcept;
   [[nodiscard]] bool overlaps(std::uint8_t connection) const noexcept;
   [[nodiscard]] bool delivered_earlier(std::uint8_t connection, const EventKey& key) const noexcept;

@@ -43,12 +43,16 @@ bool ClientCore::delivered_earlier_as_read(std::uint8_t connection, const Event&
   return has_id && delivered_earlier(connection, key);
 }
 
+// Events of QoS 0 are never sent twice; outside of a swap each of them is the first.
+bool ClientCore::judges_copies(const Event& event) const noexcept {
+  return event.qos() != Qos::at_most_once || swap_dedup_.active();
+}
+
 // A second copy across a swap is dropped, one to one; a repetition after a reconnect is dropped when it has an id, and
 // marked when it has none.
 ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& event, bool redelivered,
                                         WithId with_id) noexcept {
   const bool remembers = event.qos() != Qos::at_most_once;
-  if (!swap_dedup_.active() && !remembers) return Copy::first;
   bool has_id = false;
   EventKey key = key_of(event, swap_dedup_.active() ? WithId::yes : with_id, has_id);
   Copy copy = Copy::first;
@@ -98,23 +102,25 @@ void ClientCore::on_link_event(Link& link, const mqtt::Publish& publish, std::st
   DispatchTable::Matches matches(dispatch_, topic);
   std::uint32_t listener = 0;
   bool matched = matches.next(listener);
-  // Whoever wants the body read brings its id to light; where nobody does it stays unread.
-  bool reads_json = first_handler_ != kNoSlot || (matched && listeners_[listener].body == Body::json);
-  if (matched && !reads_json) {
-    DispatchTable::Matches others(dispatch_, topic);
-    for (std::uint32_t other = 0; !reads_json && others.next(other);) {
-      reads_json = listeners_[other].body == Body::json;
+  if (judges_copies(event)) {
+    // Whoever wants the body read brings its id to light; where nobody does it stays unread.
+    bool reads_json = first_handler_ != kNoSlot || (matched && listeners_[listener].body == Body::json);
+    if (matched && !reads_json) {
+      DispatchTable::Matches others(matches);
+      for (std::uint32_t other = 0; !reads_json && others.next(other);) {
+        reads_json = listeners_[other].body == Body::json;
+      }
     }
-  }
-  switch (judge_copy(index_of(link), event, redelivered, reads_json ? WithId::yes : WithId::no)) {
-    case Copy::first:
-      break;
-    case Copy::maybe_repeated:
-      event.mark_maybe_duplicate();
-      break;
-    case Copy::repeated:
-      ++stats_.duplicates_dropped;
-      return;
+    switch (judge_copy(index_of(link), event, redelivered, reads_json ? WithId::yes : WithId::no)) {
+      case Copy::first:
+        break;
+      case Copy::maybe_repeated:
+        event.mark_maybe_duplicate();
+        break;
+      case Copy::repeated:
+        ++stats_.duplicates_dropped;
+        return;
+    }
   }
   if (!matched) ++stats_.unmatched;
   bool told_invalid = false;

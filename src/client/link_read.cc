@@ -242,8 +242,9 @@ void Link::process_packet(const mqtt::Packet& packet, Instant now) noexcept {
 
 void Link::on_publish(const mqtt::Publish& publish, const mqtt::Verdict& verdict) noexcept {
   // M-28: a payload that says it is text and is not is refused, and harms nothing else.
-  const bool well_formed =
-      publish.properties.integer(mqtt::Property::payload_format_indicator, 0) == 0 || utf8_valid(publish.payload);
+  const bool well_formed = publish.properties.empty() ||
+                           publish.properties.integer(mqtt::Property::payload_format_indicator, 0) == 0 ||
+                           utf8_valid(publish.payload);
   if (well_formed) owner_.on_link_event(*this, publish, verdict.topic, verdict.redelivered);
   if (stage_ != Stage::up && stage_ != Stage::leaving) return;
   if (publish.qos == Qos::at_most_once) return;

@@ -207,7 +207,18 @@ class DispatchTable::Matches {
         topic_(topic) {
     ++table.open_;
   }
-  Matches(const Matches&) = delete;
+  // What is left of `other`, which goes on by itself.
+  Matches(const Matches& other) noexcept
+      : table_(other.table_),
+        birth_last_(other.birth_last_),
+        entry_(other.entry_),
+        found_at_(other.found_at_),
+        found_count_(other.found_count_),
+        walk_(other.walk_),
+        topic_(other.topic_) {
+    std::memcpy(found_, other.found_, found_count_ * sizeof found_[0]);
+    ++table_.open_;
+  }
   Matches& operator=(const Matches&) = delete;
   ~Matches() {
     if (--table_.open_ == 0 && table_.removed_ != kNone) table_.sweep();

@@ -25,7 +25,7 @@ bool is_passing(int number) noexcept { return number == ENOBUFS || number == ENO
 }  // namespace
 
 Connection::Connection(ReactorHost& host, ConnectionId id, ConnectionSink& sink) noexcept
-    : host_(host), sink_(sink), id_(id), stream_(socket_) {}
+    : host_(host), sink_(sink), id_(id), stream_(socket_, host.buffers()) {}
 
 Connection::~Connection() { end(); }
 

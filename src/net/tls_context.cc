@@ -55,9 +55,9 @@ void set_modes(SSL_CTX* context, const TlsOptions& options) noexcept {
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   } else {
     SSL_CTX_clear_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_default_read_buffer_len(context, kTlsReadBufferBytes);
   }
+  // The stream does.
+  SSL_CTX_set_read_ahead(context, 0);
   // A session holds the server's certificate, parsed: 6 KiB for each connection that may never be made.
   if (options.low_memory) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

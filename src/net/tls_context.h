@@ -15,8 +15,8 @@ struct TlsContext::Impl {
   bool require_ocsp_staple = false;
 };
 
-// Larger than the largest record and its overhead by four: a burst of small records costs one system call.
-inline constexpr std::size_t kTlsReadBufferBytes = 64 * 1024;
+// Four of the largest records and what TLS 1.3 puts around them: a burst of small ones costs one system call.
+inline constexpr std::size_t kTlsReadBufferBytes = 4 * (16 * 1024 + 22);
 // Everything the peer may send before the handshake is done.
 inline constexpr std::size_t kTlsHandshakeBytes = 64 * 1024;
 inline constexpr int kTlsChainDepth = 10;

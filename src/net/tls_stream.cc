@@ -58,39 +58,55 @@ int TlsStream::bio_write(BIO* bio, const char* from, int size) noexcept {
 
 int TlsStream::pull(char* into, int size, BIO* bio) noexcept {
   if (size <= 0) return 0;
-  auto wanted = static_cast<std::size_t>(size);
+  const MutableBytes wanted{reinterpret_cast<std::uint8_t*>(into), static_cast<std::size_t>(size)};
+  if (ahead_.size() == 0) {
+    ahead_ = buffers_.take(kTlsReadBufferBytes);
+    // Without memory for a buffer OpenSSL is given what it asks for.
+    const IoResult got = read_socket(ahead_ ? ahead_.writable() : wanted);
+    if (got.outcome != IoOutcome::ok) {
+      ahead_.reset();
+      if (got.outcome == IoOutcome::error) return -1;
+      if (got.outcome == IoOutcome::eof) {
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+        return 0;
+      }
+      blocked_ = true;
+      BIO_set_retry_read(bio);
+      return -1;
+    }
+    if (!ahead_) return static_cast<int>(got.size);
+    ahead_.commit(got.size);
+  }
+  const std::size_t taken = ahead_.size() < wanted.size() ? ahead_.size() : wanted.size();
+  std::memcpy(into, ahead_.readable().data(), taken);
+  ahead_.consume(taken);
+  if (ahead_.size() == 0) ahead_.reset();
+  return static_cast<int>(taken);
+}
+
+IoResult TlsStream::read_socket(MutableBytes room) noexcept {
   if (!verified_) {
     // Until the peer has proved who it is, it gets no more of our attention than this.
     if (handshake_bytes_ >= kTlsHandshakeBytes) {
       too_large_ = true;
-      return -1;
+      return {IoOutcome::error, 0};
     }
-    if (wanted > kTlsHandshakeBytes - handshake_bytes_) wanted = kTlsHandshakeBytes - handshake_bytes_;
+    if (room.size() > kTlsHandshakeBytes - handshake_bytes_) room = room.first(kTlsHandshakeBytes - handshake_bytes_);
   }
-  IoResult got;
-  if (!drained_) got = socket_.recv({reinterpret_cast<std::uint8_t*>(into), wanted});
-  switch (got.outcome) {
-    case IoOutcome::ok:
-      // A short read has emptied the socket: the next one would be a system call to be told so.
-      drained_ = got.size < wanted;
-      if (!verified_) handshake_bytes_ += static_cast<std::uint32_t>(got.size);
-      return static_cast<int>(got.size);
-    case IoOutcome::eof:
-      BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-      return 0;
-    case IoOutcome::error:
-      if (!is_passing(socket_.error_number())) {
-        socket_error_ = socket_.error_number();
-        return -1;
-      }
-      starved_ = true;
-      break;
-    case IoOutcome::would_block:
-      break;
+  if (drained_) return {};
+  const IoResult got = socket_.recv(room);
+  if (got.outcome == IoOutcome::ok) {
+    // A short read has emptied the socket: the next one would be a system call to be told so.
+    drained_ = got.size < room.size();
+    if (!verified_) handshake_bytes_ += static_cast<std::uint32_t>(got.size);
   }
-  blocked_ = true;
-  BIO_set_retry_read(bio);
-  return -1;
+  if (got.outcome != IoOutcome::error) return got;
+  if (is_passing(socket_.error_number())) {
+    starved_ = true;
+    return {};
+  }
+  socket_error_ = socket_.error_number();
+  return got;
 }
 
 int TlsStream::push(const char* from, int size, BIO* bio) noexcept {
@@ -236,8 +252,11 @@ void TlsStream::on_message(int written, int, int type, const void*, std::size_t,
 }
 
 IoResult TlsStream::recv(MutableBytes into) noexcept {
-  recv_wants_write_ = wants_again_ = false;
+  const bool unwritten = std::exchange(recv_wants_write_, false);
+  wants_again_ = false;
   if (into.empty()) return {};
+  // OpenSSL would only say the same.
+  if (ended_ == IoOutcome::ok && !unwritten && exhausted()) return {};
   std::size_t total = 0;
   unsigned silent = 0;
   IoOutcome outcome = ended_;
@@ -249,8 +268,7 @@ IoResult TlsStream::recv(MutableBytes into) noexcept {
     if (returned == 1) {
       total += got;
       silent_messages_ = 0;
-      // The socket is empty and so is OpenSSL: another call would only be told so.
-      if (drained_ && SSL_has_pending(ssl_) == 0) break;
+      if (exhausted()) break;
       continue;
     }
     outcome = judge(returned);

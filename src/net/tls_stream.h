@@ -1,8 +1,13 @@
 // One TLS connection over a Socket that stays its owner's: the handshake, records in and out, close_notify.
 //
-// Lifetime: neither moved nor copied; the socket and the context outlive it.
+// What the socket has is read into a buffer that is lent while there is something in it, and OpenSSL takes from there
+// what it needs. Its own reading ahead costs more: in front of each record it moves all that lies behind it in the
+// buffer.
+//
+// Lifetime: neither moved nor copied; the socket, the pool and the context outlive it.
 #pragma once
 
+#include <axonpush/base/buffer.h>
 #include <axonpush/net/socket.h>
 
 #include "net/tls_facts.h"
@@ -13,7 +18,7 @@ namespace axonpush::inline v0::net {
 
 class TlsStream {
  public:
-  explicit TlsStream(Socket& socket) noexcept : socket_(socket) {}
+  TlsStream(Socket& socket, BufferPool& buffers) noexcept : socket_(socket), buffers_(buffers) {}
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
   ~TlsStream();
@@ -59,13 +64,18 @@ class TlsStream {
   static void on_message(int written, int version, int type, const void* message, std::size_t size, SSL* ssl,
                          void* self) noexcept;
   int pull(char* into, int size, BIO* bio) noexcept;
+  [[nodiscard]] IoResult read_socket(MutableBytes room) noexcept;
   int push(const char* from, int size, BIO* bio) noexcept;
   IoOutcome judge(int returned) noexcept;
   IoOutcome fail(Error error) noexcept;
+  // The socket was empty, and nothing that came before is left: neither here nor in OpenSSL.
+  [[nodiscard]] bool exhausted() const noexcept { return drained_ && ahead_.size() == 0 && SSL_has_pending(ssl_) == 0; }
   void offer(SSL_SESSION* session) noexcept;
   [[nodiscard]] IoOutcome finish_handshake() noexcept;
 
   Socket& socket_;
+  BufferPool& buffers_;
+  Buffer ahead_;  // records as they came
   SSL* ssl_ = nullptr;
   const TlsContext::Impl* context_ = nullptr;
   TlsSessions* sessions_ = nullptr;

@@ -80,7 +80,7 @@ void Wire::on_dial_failed(const Error& error) noexcept {
 
 Status Wire::secure() {
   if (!tls_.status().ok()) return tls_.status();
-  stream_.emplace(socket_);
+  stream_.emplace(socket_, buffers_);
   if (Status opened = stream_->open(*tls_.impl(), name_, port_, sessions_); !opened.ok()) return opened;
   for (;;) {
     const IoOutcome outcome = stream_->handshake();

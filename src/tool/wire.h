@@ -66,6 +66,7 @@ class Wire final : private net::ResolveSink, private net::DialSink, private net:
   net::IpAddresses addresses_;
   net::PeerName name_;
   net::Socket socket_;
+  BufferPool buffers_;
   std::optional<net::TlsStream> stream_;
   net::TlsFacts facts_;
   std::vector<std::uint8_t> input_;

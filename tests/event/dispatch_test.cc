@@ -262,6 +262,37 @@ TEST(Dispatch, MatchesMayBeNested) {
   EXPECT_EQ(matched(table, "p/o/e/a/c/t/g"), Values{2});
 }
 
+TEST(Dispatch, ACopyGoesOnByItselfFromWhereItWasTaken) {
+  DispatchTable table;
+  // All masks, twice, and three times as many filters of another shape as are judged at a time: every level concrete or
+  // a wildcard.
+  std::uint32_t count = 0;
+  for (std::uint32_t wild = 0; wild < 128; ++wild) {
+    std::string filter = "p/o/e/a/c/t/g";
+    for (std::size_t level = 0; level < 7; ++level) {
+      if ((wild >> level & 1U) != 0) filter[level * 2] = '+';
+    }
+    add(table, filter, count++);
+    if (wild % 4 == 0) add(table, filter, count++);
+  }
+  const Values all = matched(table, "p/o/e/a/c/t/g");
+  ASSERT_EQ(all.size(), count);
+  for (std::size_t taken = 0; taken <= all.size(); ++taken) {
+    DispatchTable::Matches matches(table, "p/o/e/a/c/t/g");
+    Values before, copied, rest;
+    std::uint32_t value = 0;
+    while (before.size() < taken && matches.next(value)) before.push_back(value);
+    {
+      DispatchTable::Matches copy(matches);
+      while (copy.next(value)) copied.push_back(value);
+    }
+    while (matches.next(value)) rest.push_back(value);
+    EXPECT_EQ(copied, rest) << taken;
+    before.insert(before.end(), rest.begin(), rest.end());
+    EXPECT_EQ(before, all) << taken;
+  }
+}
+
 // --- Limits and memory
 
 TEST(Dispatch, LimitOfCallbacksPerFilter) {

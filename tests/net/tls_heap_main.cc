@@ -153,9 +153,10 @@ Outcome echo(TlsStream& stream, Server& server, std::string_view text) {
 
 // One connection. Without a failing allocation it has to work.
 Outcome connect(Parties& parties, const TlsContext& context, TlsSessions& sessions, int version) {
+  BufferPool buffers;
   Server server(parties.server, version);
   Socket socket;
-  TlsStream stream(socket);
+  TlsStream stream(socket, buffers);
   {
     const AsClient client;
     const Status opened = stream.open(*context.impl(), parties.name, 443, sessions);

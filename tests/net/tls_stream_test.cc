@@ -6,6 +6,9 @@
 #include <cerrno>
 
 #include "net/tls_client.h"
+#if defined(__linux__)
+#include "net/wrapped.h"
+#endif
 
 namespace axonpush::net::test {
 namespace {
@@ -155,6 +158,32 @@ TEST_F(TlsStreams, WhatIsBufferedIsReadInTheTurnsThatFollow) {
   // One read of the socket takes all of it; the kernel has nothing to tell afterwards.
   ASSERT_TRUE(turn(end, [&] { return side.received.size() == 200; }));
 }
+
+#if defined(__linux__)
+
+// OpenSSL asks for a record's header and its body one by one, and gets both from what was read ahead.
+TEST_F(TlsStreams, ABurstOfRecordsIsOneSystemCall) {
+  for (const bool low_memory : {false, true}) {
+    serve_good();
+    TlsOptions options = trusting();
+    options.low_memory = low_memory;
+    ClientEnd end(options);
+    ClientSide side;
+    connect_well(end, side);
+    peer->held = true;
+    for (int record = 0; record < 60; ++record) {
+      peer->send("0123456789");
+      peer->step();
+    }
+    const std::string records = std::exchange(peer->outgoing, std::string());
+    ASSERT_EQ(peer->raw().write(records), records.size());
+    const std::uint64_t before = axonpush::test::calls(axonpush::test::Call::recv);
+    ASSERT_TRUE(turn(end, [&] { return side.received.size() == 600; }));
+    EXPECT_EQ(axonpush::test::calls(axonpush::test::Call::recv) - before, 1U);
+  }
+}
+
+#endif
 
 // --- Ends
 

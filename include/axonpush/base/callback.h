@@ -24,8 +24,10 @@ namespace axonpush::inline v0 {
 // What a callback threw: the text of std::exception::what(), cut; "unknown exception" for anything else.
 struct CallFailure {
   static constexpr std::size_t kTextBytes = 256;
-  char text[kTextBytes] = {};
+  char text[kTextBytes];  // `size` bytes of it; left unset, because one of these is made for every call
   std::size_t size = 0;
+
+  CallFailure() noexcept {}
 
   void assign(std::string_view from) noexcept {
     size = from.size() < kTextBytes ? from.size() : kTextBytes;

@@ -68,7 +68,9 @@ class FrameDecoder {
   // but for where a payload is divided: ill-formed text is handed out up to the byte that makes it so, and fails there.
   [[nodiscard]] Step next(MutableBytes input) noexcept {
     // What a broker sends nearly always: a whole binary message in one frame, all of it there. Everything else goes the
-    // long way.
+    // long way. The one object that is returned is filled in where the caller has it: copying it would wait for what
+    // was just written.
+    Step step;
     if (slow_ == 0 && input.size() >= 4 && input[0] == 0x82) {
       std::size_t size = input[1];
       std::size_t header = 2;
@@ -81,7 +83,6 @@ class FrameDecoder {
       // `size - 1` turns an empty frame into the largest number: those are counted.
       if (size - 1 < whole_bytes_max_ && size <= input.size() - header) {
         empty_frames_ = 0;
-        Step step;
         step.kind = Kind::data;
         step.message_end = true;
         step.consumed = header + size;
@@ -89,7 +90,8 @@ class FrameDecoder {
         return step;
       }
     }
-    return next_slow(input);
+    step = next_slow(input);
+    return step;
   }
 
  private:
