@@ -178,7 +178,7 @@ for name in "$@"; do
   mkdir "$saved"
   # shellcheck disable=SC2086
   (cd "$tree" && tar cf - $touched) 2> /dev/null | (cd "$saved" && tar xf - 2> /dev/null)
-  if [ -z "$touched" ] || ! (cd "$tree" && patch -s -p1 --no-backup-if-mismatch -r - < "$patch_file") > "$log" 2>&1; then
+  if [ -z "$touched" ] || ! (cd "$tree" && patch -s -p1 -F 0 --no-backup-if-mismatch -r - < "$patch_file") > "$log" 2>&1; then
     printf '%-44s %-10s %s\n' "$name" - "DOES NOT APPLY"
     unusable=$((unusable + 1))
   else
