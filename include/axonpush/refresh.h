@@ -170,9 +170,9 @@ constexpr Instant refresh_instant(const Settings& settings, Instant sent_at, Dur
   return later_of(at, refresh_started_at + limits::kRefreshFloor);
 }
 
+// `failures` counts the one that is waited for: at least 1.
 constexpr Duration ladder_wait(const Settings& settings, std::uint8_t failures, std::uint32_t random) noexcept {
-  const std::size_t index = failures == 0 ? 0 : failures - 1U;
-  const Duration wait = kLadder[index < 3 ? index : 3];
+  const Duration wait = kLadder[failures < 4 ? failures - 1 : 3];
   return settings.retry_jitter ? wait + scaled(wait / 5, random) : wait;
 }
 

@@ -330,7 +330,7 @@ ConnectionState ClientCore::state(std::uint64_t session) const noexcept {
 ConnectionState ClientCore::mapped_state() const noexcept {
   switch (machine_.phase) {
     case Phase::idle:
-      return session_ended_ ? ConnectionState::closed : ConnectionState::idle;
+      return ConnectionState::closed;  // a handle, and whoever is told, knows of a session that is over only
     case Phase::first_fetch:
     case Phase::first_dial:
       return ConnectionState::connecting;
@@ -359,11 +359,7 @@ ConnectionState ClientCore::mapped_state() const noexcept {
 // --- The end
 
 void ClientCore::begin_close() noexcept {
-  fetch_.cancel();
-  if (candidate_ != kNoConnection) {
-    at(candidate_).link.abort();
-    candidate_ = kNoConnection;
-  }
+  AXONPUSH_ASSERT(candidate_ == kNoConnection && !fetch_.running());  // the machine dropped both
   const bool can_send = serving_ != kNoConnection && at(serving_).link.up();
   if (!can_send) fail_all_publishes();
   if (abandoned_) return;
@@ -402,7 +398,6 @@ void ClientCore::finish_if_quiet() noexcept {
     fail_subscriptions();
     if (abandoned_) return;
     forget_session();
-    session_ended_ = true;
     disconnect_over_ = true;
     for (DisconnectWaiter& waiter : disconnect_waiters_) waiter.spent = true;
     const std::size_t failed = connect_error_ ? connect_waiters_.size() : 0;
@@ -513,8 +508,8 @@ void ClientCore::trace(TraceKind kind, std::uint64_t connection, std::uint32_t n
 }
 
 void ClientCore::on_link_traced(Link& link, TraceKind kind, std::uint32_t number, std::size_t size) noexcept {
-  trace(kind, static_cast<std::uint64_t>(link.id()), number, Errc::none,
-        size > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(size));
+  // MQTT 5 1.5.5: no packet has as many as 2^28 bytes and 5.
+  trace(kind, static_cast<std::uint64_t>(link.id()), number, Errc::none, static_cast<std::uint32_t>(size));
 }
 
 // the hook is a callback like any other: in a turn, never nested, free to call everything.

@@ -404,7 +404,6 @@ class ClientCore final : public Driven,
   bool in_sink_ = false;  // TraceSink::record is on the stack
   bool in_on_error_ = false;
   bool disconnect_over_ = false;  // whoever waits for disconnect is to be told
-  bool session_ended_ = false;
 };
 
 }  // namespace axonpush::inline v0

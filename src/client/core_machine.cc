@@ -19,7 +19,8 @@ std::uint32_t ClientCore::draw() noexcept {
 }
 
 void ClientCore::feed(const Input& input, const Error& error) noexcept {
-  if (!inputs_.push_back({input, error})) AXONPUSH_ASSERT(false);
+  [[maybe_unused]] const bool queued = inputs_.push_back({input, error});
+  AXONPUSH_ASSERT(queued);
   if (!in_callback_) drain_inputs();
 }
 
@@ -73,8 +74,10 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   }
   if (abandoned_) return;
   if (has(refresh::kConnectFailed)) {
-    connect_error_ = error ? error : Error(Errc::closed, "the session was disconnected while it was connecting");
-    if (!has(refresh::kBeginClose)) finish();
+    // Nobody has a handle to disconnect with before the first connection, so it has failed by itself.
+    AXONPUSH_ASSERT(!has(refresh::kBeginClose) && error);
+    connect_error_ = error;
+    finish();
   }
   // CONTRACT 6.7: every failed attempt is told, with its number and the next delay. FAULTS R-02 would have it once for
   // each cause; where they disagree CONTRACT wins, and who listens can tell by the attempt's number.
@@ -87,7 +90,8 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
     const Duration next = machine_.deadline == Instant::never() ? Duration::zero() : machine_.deadline - now;
     if (has(refresh::kReportConflict) && machine_.conflicts >= 3) {
       report(Error(Errc::session_conflict, "another process keeps connecting with this client id"), {}, attempt, next);
-    } else if (error) {
+    } else {
+      AXONPUSH_ASSERT(error);
       report(error, {}, attempt, next);
     }
   }
@@ -134,7 +138,7 @@ void ClientCore::on_credentials(Credentials credentials, Duration life_left, Ins
   }
   // U-09: the two names should be one. The URL is what counts; whoever watches the counter sees the difference.
   const Result<http::Url> url = http::parse_url(credentials.url.reveal());
-  if (url.ok() && !credentials.endpoint.empty() && url->host != credentials.endpoint.view()) ++stats_.endpoint_differs;
+  if (!credentials.endpoint.empty() && url->host != credentials.endpoint.view()) ++stats_.endpoint_differs;
   credentials_ = std::move(credentials);
   topic_memo_.forget();  // their envSlug is a default of topics
   expires_at_ = sent_at + life_left;
@@ -156,10 +160,7 @@ void ClientCore::on_fetch_failed(const Error& error) noexcept {
 // What the credentials name must be reachable by the rules, and must not move a live session to another prefix (C-09).
 Error ClientCore::check_broker(const Credentials& credentials) const noexcept {
   const Result<http::Url> url = http::parse_url(credentials.url.reveal());
-  if (!url.ok()) return Error(Errc::credentials_invalid, "presignedWssUrl is not a URL");
-  if (url->scheme != http::Scheme::wss && url->scheme != http::Scheme::ws) {
-    return Error(Errc::credentials_invalid, "presignedWssUrl is not a WebSocket URL");
-  }
+  AXONPUSH_ASSERT(url.ok());  // parse_credentials() takes nothing but ws and wss URLs
   const bool local = loopback_host(config_.api.host) || config_.options.allow_loopback ||
                      !config_.options.broker_connect_address.empty();
   if (Error error = check_reachable(*url, config_.options, local)) return error;
@@ -264,7 +265,7 @@ void ClientCore::start_dial(Credit credit) noexcept {
 
 void ClientCore::before_connack(Link& link) noexcept {
   const std::uint8_t index = index_of(link);
-  if (index != candidate_) return;
+  AXONPUSH_ASSERT(index == candidate_);
   if (taken_over_ == kNoConnection && serving_ != kNoConnection && at(serving_).client_id == client_id_) {
     taken_over_ = serving_;
   }
@@ -381,14 +382,15 @@ void ClientCore::drop_candidate() noexcept {
   forget_requests(dropped);
   // Once it had its CONNACK it had the other's session too: what follows resumes its own.
   if (taken_over_ != kNoConnection && !at(taken_over_).has_session) taken_over_ = kNoConnection;
-  if (!machine_.takeover && at(dropped).client_id != client_id_) at(dropped).has_session = false;
+  AXONPUSH_ASSERT(at(dropped).client_id == client_id_);  // nothing is fetched while it is being made ready
   // What the candidate delivered may still be on its way on the connection that serves.
   if (retiring_ == kNoConnection && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
   settle_subscriptions();
 }
 
 void ClientCore::begin_drain() noexcept {
-  if (retiring_ != kNoConnection && at(retiring_).session.publishes_in_flight() != 0) return;
+  AXONPUSH_ASSERT(retiring_ != kNoConnection);
+  if (at(retiring_).session.publishes_in_flight() != 0) return;
   feed({.kind = InputKind::drained});
 }
 
@@ -421,7 +423,7 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
     take_back(index);
     at(index).has_session = false;
     forget_grants(index);
-    if (swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
+    dedup_until_ = host_.now() + limits::kDedupHold;
     feed({.kind = InputKind::retiring_ended});
     return;
   }
@@ -460,7 +462,7 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
 }
 
 std::uint8_t ClientCore::index_of(const Link& link) const noexcept {
-  return connections_[0] != nullptr && &connections_[0]->link == &link ? 0 : 1;
+  return &connections_[0]->link == &link ? 0 : 1;  // the first is made before the second, and goes with it
 }
 
 }  // namespace axonpush::inline v0

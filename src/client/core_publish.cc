@@ -132,9 +132,10 @@ Status ClientCore::send_in_place(Outgoing& outgoing, PublishCompletion& done) no
   const MutableBytes into = target.link.begin_in_place(outgoing.bytes_max());
   if (into.empty()) return Error(Errc::no_memory, "no memory for a publish");
   const std::size_t prologue = mqtt::publish_prologue(into, outgoing.topic, Qos::at_most_once, 0, {});
+  AXONPUSH_ASSERT(prologue != 0);  // bytes_max() counts it
   Error failure(Errc::internal, "a publish could not be written");
   const std::size_t payload = outgoing.write_payload(into.subspan(prologue), failure);
-  if (prologue == 0 || (payload == 0 && outgoing.message != nullptr)) return failure;
+  if (payload == 0 && outgoing.message != nullptr) return failure;
   if (payload > options_.publish_payload_bytes) {
     return Error(Errc::payload_too_large, "the payload is over the largest payload");
   }
@@ -173,9 +174,10 @@ Status ClientCore::send_kept(Outgoing& outgoing, PublishCompletion& done) noexce
   // The packet id is written when the packet is: 1 stands in for it.
   const std::size_t prologue = mqtt::publish_prologue(packet.writable(), outgoing.topic, outgoing.qos,
                                                       outgoing.qos == Qos::at_most_once ? 0 : 1, {});
+  AXONPUSH_ASSERT(prologue != 0);
   Error failure(Errc::internal, "a publish could not be written");
   const std::size_t payload = outgoing.write_payload(packet.writable().subspan(prologue), failure);
-  if (prologue == 0 || (payload == 0 && outgoing.message != nullptr)) return failure;
+  if (payload == 0 && outgoing.message != nullptr) return failure;
   if (payload > options_.publish_payload_bytes) {
     return Error(Errc::payload_too_large, "the payload is over the largest payload");
   }
@@ -237,7 +239,6 @@ void ClientCore::pump_publishes() noexcept {
     const std::uint32_t token = publishes_.front();
     publishes_.dequeue_front();
     if (!write_publish(token)) return;
-    if (serving_ == kNoConnection) return;
     // A full cork goes out within the turn; what the transport does not take stays, and the rest waits in the queue.
     if (!at(serving_).link.room_to_publish()) at(serving_).link.flush_records();
   }
@@ -303,8 +304,8 @@ void ClientCore::note_written(std::uint32_t token, std::uint8_t connection) noex
 void ClientCore::resend(std::uint8_t connection) noexcept {
   Connection& target = at(connection);
   mqtt::Session::Resend again;
-  while (target.link.up() && target.session.next_resend(again, host_.now())) {
-    if (again.kind != mqtt::Session::Resend::Kind::publish) continue;
+  while (target.session.next_resend(again, host_.now())) {
+    AXONPUSH_ASSERT(again.kind == mqtt::Session::Resend::Kind::publish);  // PUBREL is QoS 2's
     Publishes::Entry& entry = publishes_[again.token];
     std::uint8_t* const bytes = entry.packet.readable().data();
     bytes[0] = mqtt::publish_first_byte(entry.qos, false, true);
@@ -323,8 +324,9 @@ void ClientCore::take_back(std::uint8_t connection) noexcept {
     if (unanswered.kind != mqtt::Session::Unanswered::Kind::publish) continue;
     if (publishes_[unanswered.token].place == Publishes::Place::abandoned) {
       publishes_.release(unanswered.token);
-    } else if (!tokens.push_back(unanswered.token)) {
-      AXONPUSH_ASSERT(false);
+    } else {
+      [[maybe_unused]] const bool kept = tokens.push_back(unanswered.token);
+      AXONPUSH_ASSERT(kept);
     }
   }
   for (std::size_t at = tokens.size(); at != 0; --at) {
@@ -396,8 +398,7 @@ void ClientCore::fail_unwritten(std::uint8_t connection, const Error& reason) no
     if (entry.written_number <= target.handed) continue;
     entry.place = Publishes::Place::nowhere;
     --written_count_;
-    defer_failure(token,
-                  reason ? reason : Error(Errc::connection_lost, "the connection ended before the publish went"));
+    defer_failure(token, reason);
   }
   target.written = target.handed;
 }

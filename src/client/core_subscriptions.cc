@@ -1,6 +1,7 @@
 // The wanted set: filters and their listeners, reconciled with what each connection's broker has granted.
 #include "client/core.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace axonpush::inline v0 {
@@ -175,7 +176,7 @@ bool ClientCore::names_no_environment(const SubscribeFilter& filter) const noexc
 // "/app/channel/type/agent" of a topic filter: what stands behind prefix and environment.
 std::string_view ClientCore::behind_environment(std::string_view topic_filter) const noexcept {
   const std::size_t slash = topic_filter.find('/', prefix_.view().size() + 1);
-  return slash == std::string_view::npos ? std::string_view() : topic_filter.substr(slash);
+  return topic_filter.substr(std::min(slash, topic_filter.size()));
 }
 
 // The completion of an unsubscribe runs in a turn, once the broker has nothing of the filter any more.
@@ -350,11 +351,11 @@ bool ClientCore::send_batch(std::uint8_t connection, const Batch& batch) noexcep
   std::uint32_t token = 0;
   while (token < kBatches && batches_[token].count != 0) ++token;
   Connection& target = at(connection);
-  if (token == kBatches || target.session.request_quota() == 0) return false;
+  if (token == kBatches) return false;
   const Result<std::uint16_t> packet_id =
       batch.unsubscribe ? target.session.begin_unsubscribe(token, batch.count, host_.now())
                         : target.session.begin_subscribe(token, batch.count, options_.qos, host_.now());
-  if (!packet_id.ok()) return false;
+  if (!packet_id.ok()) return false;  // as many requests are in flight as may be
   std::uint8_t packet[kSubscribeBytes];
   std::size_t size = 0;
   if (batch.unsubscribe) {
@@ -370,7 +371,8 @@ bool ClientCore::send_batch(std::uint8_t connection, const Batch& batch) noexcep
     }
     size = mqtt::encode_subscribe(packet, *packet_id, {}, std::span(requests, batch.count));
   }
-  if (size == 0 || !target.link.append(Bytes(packet).first(size))) return false;
+  AXONPUSH_ASSERT(size != 0);  // kSubscribeBytes holds 8 filters of the greatest length
+  if (!target.link.append(Bytes(packet).first(size))) return false;
   batches_[token] = batch;
   for (std::size_t at = 0; at < batch.count; ++at) {
     Filter& filter = filters_[batch.filters[at]];
@@ -383,7 +385,8 @@ bool ClientCore::send_batch(std::uint8_t connection, const Batch& batch) noexcep
 void ClientCore::on_link_subscribed(Link& link, std::uint32_t token, Bytes reasons) noexcept {
   const std::uint8_t connection = index_of(link);
   const Batch batch = std::exchange(batches_[token], Batch{});
-  for (std::size_t at = 0; at < batch.count && at < reasons.size(); ++at) {
+  AXONPUSH_ASSERT(reasons.size() == batch.count);  // the session has seen to it
+  for (std::size_t at = 0; at < batch.count; ++at) {
     const auto reason = static_cast<mqtt::ReasonCode>(reasons[at]);
     Filter& filter = filters_[batch.filters[at]];
     filter.grants[connection] = mqtt::failed(reason) ? Grant::refused : Grant::granted;
@@ -393,8 +396,7 @@ void ClientCore::on_link_subscribed(Link& link, std::uint32_t token, Bytes reaso
     } else {
       on_refused(connection, batch.filters[at], reason);
     }
-    // A refusal may have ended the connection this is about.
-    if (abandoned_ || (connection != serving_ && connection != candidate_ && connection != retiring_)) return;
+    if (abandoned_) return;
   }
   reconcile_wanted_ = true;
   settle_subscriptions();
@@ -434,7 +436,8 @@ void ClientCore::on_refused(std::uint8_t connection, std::uint32_t index, mqtt::
 void ClientCore::on_link_unsubscribed(Link& link, std::uint32_t token, Bytes reasons) noexcept {
   const std::uint8_t connection = index_of(link);
   const Batch batch = std::exchange(batches_[token], Batch{});
-  for (std::size_t at = 0; at < batch.count && at < reasons.size(); ++at) {
+  AXONPUSH_ASSERT(reasons.size() == batch.count);
+  for (std::size_t at = 0; at < batch.count; ++at) {
     const auto reason = static_cast<mqtt::ReasonCode>(reasons[at]);
     Filter& filter = filters_[batch.filters[at]];
     filter.grants[connection] = Grant::none;
@@ -475,9 +478,8 @@ bool ClientCore::answers_awaited(std::uint8_t connection) const noexcept {
 
 // Every filter is granted on the candidate, or lost: it may serve. One that is refused there holds up the swap.
 void ClientCore::check_restored() noexcept {
-  if (candidate_ == kNoConnection || !at(candidate_).link.up()) return;
-  if (machine_.phase != Phase::live_restore && machine_.phase != Phase::restore) return;
-  if (answers_awaited(candidate_)) return;
+  AXONPUSH_ASSERT(machine_.phase == Phase::live_restore || machine_.phase == Phase::restore);
+  if (!at(candidate_).link.up() || answers_awaited(candidate_)) return;
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     const Filter& filter = filters_[index];
     const bool waits_for_retry = filter.retry_at != Instant::never();
@@ -544,8 +546,9 @@ void ClientCore::on_request_overdue(std::uint8_t connection) noexcept {
 void ClientCore::fail_subscriptions() noexcept {
   const Error closed(Errc::closed, "the session was disconnected");
   for (std::uint32_t at = listeners_.next(0); at != kNoSlot; at = listeners_.next(at + 1)) {
+    AXONPUSH_ASSERT(!listeners_[at].removed);  // this entry has freed those, and nobody may call any more
     Completion done = std::move(listeners_[at].done);
-    if (!listeners_[at].removed) remove_listener(at);
+    remove_listener(at);
     call_last(done, Status(closed));
     if (abandoned_) return;
   }

@@ -67,7 +67,7 @@ bool SwapDedup::grow() noexcept {
   entries_ = entries;
   buckets_ = buckets;
   capacity_ = wanted;
-  free_ = count < wanted ? count : kNone;
+  free_ = count;  // what was full has room again
   oldest_ = count == 0 ? kNone : 0;
   newest_ = count == 0 ? kNone : count - 1;
   carried_ = carried;
@@ -81,10 +81,9 @@ std::uint32_t SwapDedup::find(const EventKey& key) noexcept {
   return kNone;
 }
 
-bool SwapDedup::add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept {
+void SwapDedup::add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept {
   if (free_ == kNone && !grow()) {
-    if (oldest_ == kNone) return false;
-    // CONTRACT 6.4: the oldest goes, and is counted.
+    // CONTRACT 6.4: the oldest goes, and is counted. There is one: the table has room for kFirstEntries at least.
     forget(oldest_);
     ++overflow;
     lossy_ = true;
@@ -97,7 +96,6 @@ bool SwapDedup::add(const EventKey& key, std::int32_t balance, std::uint64_t& ov
   (newest_ == kNone ? oldest_ : entries_[newest_].newer) = index;
   newest_ = index;
   ++used_;
-  return true;
 }
 
 void SwapDedup::forget(std::uint32_t index) noexcept {
@@ -120,7 +118,7 @@ SwapDedup::Verdict SwapDedup::see(Side side, const EventKey& key, std::uint64_t&
   const Verdict alone = lossy_ ? Verdict::maybe_duplicate : Verdict::deliver;
   const std::uint32_t index = find(key);
   if (index == kNone) {
-    static_cast<void>(add(key, own, overflow));
+    add(key, own, overflow);
     return alone;
   }
   Entry& entry = entries_[index];

@@ -62,7 +62,7 @@ class SwapDedup {
 
   [[nodiscard]] std::uint32_t* bucket_of(const EventKey& key) noexcept { return &buckets_[key.low & (capacity_ - 1)]; }
   [[nodiscard]] std::uint32_t find(const EventKey& key) noexcept;
-  [[nodiscard]] bool add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept;
+  void add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept;
   void forget(std::uint32_t index) noexcept;
   bool grow() noexcept;
   void free_tables() noexcept;

@@ -1,9 +1,11 @@
 #include "client/fetch.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "client/envelope.h"
 
 namespace axonpush::inline v0 {
@@ -32,7 +34,6 @@ Duration jitter_of(Entropy& entropy, Duration most) noexcept {
 void Fetch::start(Instant now) noexcept {
   cancel();
   attempts_ = 0;
-  get_tried_ = false;
   last_error_ = Error{};
   fetch_deadline_ = now + config_.options.fetch_timeout;
   if (!method_settled_) use_get_ = config_.options.credentials_method == CredentialsMethod::get;
@@ -162,7 +163,9 @@ bool Fetch::write_request(const TlsVerified& verified) noexcept {
   char target[limits::kUrlBytes];
   std::size_t target_size = 0;
   const std::string_view base_path = url.path == "/" ? std::string_view() : url.path;
-  if (base_path.size() + kCredentialsPath.size() > sizeof target || !write_authority(url, authority)) {
+  [[maybe_unused]] const bool named = write_authority(url, authority);
+  AXONPUSH_ASSERT(named);  // a host and a port fit
+  if (base_path.size() + kCredentialsPath.size() > sizeof target) {
     fail(Error(Errc::url_invalid, "base_url is too long"));
     return false;
   }
@@ -188,7 +191,7 @@ void Fetch::on_ready(ConnectionId id, Interest ready) noexcept {
   const EntryGuard guard(entry_);
   if (stage_ != Stage::exchange || id != connection_) return;
   if (ready.write) flush();
-  if (stage_ == Stage::exchange && id == connection_ && ready.read) receive();
+  if (ready.read) receive();
 }
 
 void Fetch::flush() noexcept {
@@ -211,7 +214,7 @@ void Fetch::flush() noexcept {
 
 void Fetch::receive() noexcept {
   const Instant now = host_.now();
-  while (stage_ == Stage::exchange) {
+  for (;;) {
     if (in_.room() == 0) in_.compact();
     if (in_.room() == 0) {
       attempt_failed(Error(Errc::http_too_large, "the head of the answer is over its limit"), true);
@@ -247,8 +250,8 @@ bool Fetch::decode(Instant now) noexcept {
         attempt_failed(Error(Errc::no_memory, "no memory for the credentials' body"), true);
         return false;
       }
-      const std::size_t taken = step.data.size() < body_.room() ? step.data.size() : body_.room();
-      if (taken != 0) std::memcpy(body_.writable().data(), step.data.data(), taken);
+      const std::size_t taken = std::min(step.data.size(), body_.room());
+      std::memcpy(body_.writable().data(), step.data.data(), taken);
       body_.commit(taken);
     }
     in_.consume(step.consumed);
@@ -274,9 +277,7 @@ void Fetch::on_stream_end(IoOutcome outcome) noexcept {
   if (step.kind == http::ResponseDecoder::Kind::done) {
     judge_response(host_.now());
   } else {
-    attempt_failed(
-        decoder_->error() ? decoder_->error() : Error(Errc::http_truncated, "the answer ended before it was complete"),
-        true);
+    attempt_failed(decoder_->error(), true);
   }
 }
 
@@ -287,9 +288,8 @@ void Fetch::judge_response(Instant now) noexcept {
     return;
   }
   // CONTRACT 2: on 404 or 405 to the POST the same request is made once as GET.
-  if ((status_ == 404 || status_ == 405) && !use_get_ && !get_tried_ && !method_settled_ &&
+  if ((status_ == 404 || status_ == 405) && !use_get_ && !method_settled_ &&
       config_.options.credentials_method == CredentialsMethod::post_then_get) {
-    get_tried_ = true;
     use_get_ = true;
     end_attempt();
     --attempts_;  // another method is not another try

@@ -101,7 +101,6 @@ class Fetch final : public ConnectionSink {
   bool head_seen_ = false;
   bool retry_after_given_ = false;  // by this attempt's answer; it may be 0
   bool use_get_ = false;            // what worked is remembered for the life of the client
-  bool get_tried_ = false;          // within this fetch
   bool method_settled_ = false;
   bool retry_jitter_ = true;
 };

@@ -76,11 +76,8 @@ void Link::dial(const Credentials& credentials, std::string_view client_id, mqtt
   stalled_since_ = Instant::never();
   interest_ = {};
   const Result<http::Url> url = http::parse_url(credentials.url.reveal());
-  if (!url.ok() || !client_id_.assign(client_id)) {
-    end(Error(Errc::credentials_invalid, "the credentials' URL or client id cannot be used"),
-        refresh::Failure::credentials_refused);
-    return;
-  }
+  [[maybe_unused]] const bool kept = client_id_.assign(client_id);
+  AXONPUSH_ASSERT(url.ok() && kept);  // both were judged when the credentials came
   const bool loopback = loopback_host(url->host);
   const Endpoint endpoint{
       .security = url->secure() ? Security::tls : Security::cleartext_loopback,
@@ -136,7 +133,9 @@ bool Link::write_upgrade(const TlsVerified& verified) noexcept {
   static_cast<void>(verified);
   const Result<http::Url> url = http::parse_url(credentials_->url.reveal());
   FixedText<limits::kHostBytes + 16> authority;
-  if (!url.ok() || !write_authority(*url, authority) || !reserve(limits::kHttpRequestHeadBytes)) {
+  [[maybe_unused]] const bool named = write_authority(*url, authority);
+  AXONPUSH_ASSERT(named);  // a host and a port fit
+  if (!reserve(limits::kHttpRequestHeadBytes)) {
     end(Error(Errc::no_memory, "no memory for the WebSocket handshake"), refresh::Failure::transient);
     return false;
   }
@@ -164,7 +163,7 @@ bool Link::write_upgrade(const TlsVerified& verified) noexcept {
 
 void Link::process_upgrade(Instant now) noexcept {
   using Kind = http::ResponseDecoder::Kind;
-  while (stage_ == Stage::upgrading) {
+  for (;;) {
     const http::ResponseDecoder::Step step = upgrade_->next(in_.readable());
     if (step.kind == Kind::head) {
       judge_upgrade(now);
@@ -226,7 +225,7 @@ bool Link::write_connect() noexcept {
   properties.integer(mqtt::Property::session_expiry_interval, session_->terms().session_expiry_interval);
   properties.integer(mqtt::Property::receive_maximum, session_->terms().receive_maximum);
   properties.integer(mqtt::Property::maximum_packet_size, session_->terms().maximum_packet_size);
-  if (session_->terms().topic_alias_maximum != 0) {
+  if constexpr (limits::kMqttTopicAliasIn != 0) {
     properties.integer(mqtt::Property::topic_alias_maximum, session_->terms().topic_alias_maximum);
   }
   mqtt::Connect connect;
@@ -246,9 +245,9 @@ bool Link::write_connect() noexcept {
   }
   packet.commit(mqtt::encode_connect(packet.writable(), connect));
   cork_secret_ = true;
-  const bool appended = packet.size() != 0 && append(packet.readable());
+  AXONPUSH_ASSERT(packet.size() != 0);  // kConnectOverheadBytes is generous
+  const bool appended = append(packet.readable());
   packet.wipe();
-  if (packet.size() == 0) end(Error(Errc::internal, "CONNECT could not be written"), refresh::Failure::transient);
   return appended;
 }
 
@@ -273,13 +272,14 @@ bool Link::reserve(std::size_t bytes) noexcept {
 }
 
 bool Link::append(Bytes packet) noexcept {
+  AXONPUSH_ASSERT(!packet.empty());
   std::uint8_t key[4];
   if (!reserve(packet.size() + limits::kWsHeaderBytes) || !host_.entropy().fill(key)) {
     end(Error(Errc::no_memory, "no memory or no entropy for sending"), refresh::Failure::transient);
     return false;
   }
   cork_.commit(ws::encode_frame(cork_.writable(), ws::Opcode::binary, packet, key));
-  if (!packet.empty()) trace_packet(TraceKind::packet_out, packet[0], packet.size());
+  trace_packet(TraceKind::packet_out, packet[0], packet.size());
   return true;
 }
 
@@ -330,16 +330,16 @@ void Link::append_close(std::uint16_t code) noexcept {
   append_frame(ws::Opcode::close, code != kNoCloseCode ? Bytes(payload) : Bytes());
 }
 
-void Link::append_ack(mqtt::PacketType type, std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept {
+void Link::append_puback(std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept {
   std::uint8_t packet[16];
-  if (type == mqtt::PacketType::puback && reason == mqtt::ReasonCode::success) [[likely]] {
+  if (reason == mqtt::ReasonCode::success) [[likely]] {
     append(Bytes(packet).first(mqtt::encode_puback(packet, packet_id)));
     return;
   }
   mqtt::Ack ack;
   ack.packet_id = packet_id;
   ack.reason_code = reason;
-  const std::size_t size = mqtt::encode_ack(packet, type, ack);
+  const std::size_t size = mqtt::encode_ack(packet, mqtt::PacketType::puback, ack);
   append(Bytes(packet).first(size));
 }
 
@@ -358,7 +358,8 @@ void Link::append_disconnect(mqtt::ReasonCode reason, bool end_session) noexcept
 
 void Link::flush(Instant now) noexcept {
   if (transport_ == nullptr) return;
-  if (pong_pending_ && reading() && stage_ != Stage::leaving && cork_.size() < kCorkBytes) {
+  // Whoever closes owes no PONG any more, and whoever leaves may send none.
+  if (pong_pending_ && stage_ != Stage::leaving && cork_.size() < kCorkBytes) {
     pong_pending_ = false;
     append_frame(ws::Opcode::pong, Bytes(pong_, pong_size_));
   }
@@ -377,7 +378,7 @@ void Link::flush(Instant now) noexcept {
     stats_.bytes_out += sent.size;
     cork_.consume(sent.size);
   }
-  if (progressed && session_ != nullptr && stage_ >= Stage::connecting) session_->on_sent(now);
+  if (progressed && stage_ >= Stage::connecting) session_->on_sent(now);
   if (cork_.size() == 0) {
     stalled_since_ = Instant::never();
     if (cork_secret_) cork_.wipe();
@@ -408,7 +409,7 @@ void Link::flush_records() noexcept {
 }
 
 void Link::update_interest() noexcept {
-  if (transport_ == nullptr) return;
+  AXONPUSH_ASSERT(transport_ != nullptr);
   // W-17: while output is stuck, input that would only add to it is not read.
   const bool output_stuck = cork_ && cork_.size() >= 4 * kCorkBytes;
   const Interest wanted{.read = reading() && !output_stuck, .write = cork_ && cork_.size() != 0};
@@ -420,7 +421,7 @@ void Link::update_interest() noexcept {
 // --- The end
 
 void Link::leave(Instant now) noexcept {
-  if (stage_ != Stage::up) return;
+  AXONPUSH_ASSERT(stage_ == Stage::up);
   append_disconnect(mqtt::ReasonCode::success, true);
   session_->on_disconnecting();
   append_close(1000);
@@ -453,7 +454,7 @@ void Link::fail_ws(const Error& error, std::uint16_t close_code, Instant now) no
 
 // Nothing is read any more; the last bytes and close_notify have close_timeout (RFC 6455 7.1.1).
 void Link::start_closing(Instant now) noexcept {
-  if (stage_ == Stage::closed || stage_ == Stage::closing) return;
+  if (stage_ == Stage::closed) return;  // no memory or no entropy for the last words
   stage_ = Stage::closing;
   dial_deadline_ = Instant::never();
   stage_deadline_ = now + options_.close_timeout;
@@ -493,7 +494,7 @@ void Link::release() noexcept {
   stage_ = Stage::closed;
   host_.connector().close(id_);
   transport_ = nullptr;
-  if (session_ != nullptr && before >= Stage::connecting) session_->on_closed(host_.now());
+  if (before >= Stage::connecting) session_->on_closed(host_.now());
   if (upgrade_ != nullptr) {
     upgrade_->~ResponseDecoder();
     deallocate(upgrade_, sizeof(http::ResponseDecoder));
@@ -517,7 +518,8 @@ void Link::abort() noexcept {
 }
 
 void Link::tell_end() noexcept {
-  if (!end_pending_ || in_pump_) return;
+  AXONPUSH_ASSERT(!in_pump_);
+  if (!end_pending_) return;
   end_pending_ = false;
   owner_.on_link_ended(*this, end_);
 }

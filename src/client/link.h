@@ -151,10 +151,10 @@ class Link final : public ConnectionSink {
   void process_packets(Instant now) noexcept;
   void process_packet(const mqtt::Packet& packet, Instant now) noexcept;
   void on_publish(const mqtt::Publish& publish, const mqtt::Verdict& verdict) noexcept;
-  void on_connack(const mqtt::Packet& packet, const mqtt::Verdict& verdict) noexcept;
+  void on_connack(const mqtt::Verdict& verdict) noexcept;
   void on_close_frame(const ws::FrameDecoder::Step& step, Instant now) noexcept;
   void on_stream_end(IoOutcome outcome, Instant now) noexcept;
-  void append_ack(mqtt::PacketType type, std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept;
+  void append_puback(std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept;
   void append_frame(ws::Opcode opcode, Bytes payload) noexcept;
   void append_close(std::uint16_t code) noexcept;
   void append_disconnect(mqtt::ReasonCode reason, bool end_session) noexcept;

@@ -1,6 +1,8 @@
 // What comes in on a link: frames admit payload, packets are decoded in place, the session judges them.
+#include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/utf8.h"
 #include "client/link.h"
 
@@ -13,7 +15,7 @@ void Link::on_ready(ConnectionId id, Interest ready) noexcept {
   if (ready.write) flush(now);
   if (ready.read && reading()) pump(now);
   if (stage_ == Stage::closing) shut_down();
-  if (transport_ != nullptr && stage_ != Stage::closed) {
+  if (transport_ != nullptr) {
     flush(now);
     update_interest();
   }
@@ -44,7 +46,7 @@ void Link::pump(Instant now) noexcept {
       break;
     }
     in_.commit(got.size);
-    bytes_left -= got.size < bytes_left ? got.size : bytes_left;
+    bytes_left -= std::min(got.size, bytes_left);
     stats_.bytes_in += got.size;
     if (stage_ == Stage::upgrading) {
       process_upgrade(now);
@@ -129,7 +131,7 @@ void Link::process_frames(Instant now) noexcept {
         fail_ws(ws::error_of(step.rule), ws::close_code_of(step.rule), now);
         return;
     }
-    if (packet_bytes_ == 0 && stage_ != Stage::closed) {
+    if (packet_bytes_ == 0) {
       in_.consume(raw_begin_);
       raw_begin_ = 0;
     }
@@ -184,7 +186,7 @@ void Link::process_packets(Instant now) noexcept {
     --packets_left_;
     trace_packet(TraceKind::packet_in, bytes[0], decoded.size);
     process_packet(packet, now);
-    if (stage_ == Stage::closed || !in_) return;
+    if (stage_ == Stage::closed) return;
     in_.consume(decoded.size);
     packet_bytes_ -= decoded.size;
     raw_begin_ -= decoded.size;
@@ -207,7 +209,7 @@ void Link::process_packet(const mqtt::Packet& packet, Instant now) noexcept {
       owner_.on_link_published(*this, verdict.token, verdict.reason);
       return;
     case Kind::connack:
-      on_connack(packet, verdict);
+      on_connack(verdict);
       return;
     case Kind::subscribed:
       owner_.on_link_subscribed(*this, verdict.token, packet.reasons.reason_codes);
@@ -219,15 +221,6 @@ void Link::process_packet(const mqtt::Packet& packet, Instant now) noexcept {
       end_.taken_over = verdict.reason == mqtt::ReasonCode::session_taken_over;
       end(verdict.error, failure_of_disconnect(verdict.reason));
       return;
-    case Kind::send_pubrec:
-      append_ack(mqtt::PacketType::pubrec, verdict.packet_id, verdict.reason);
-      return;
-    case Kind::send_pubrel:
-      append_ack(mqtt::PacketType::pubrel, verdict.packet_id, verdict.reason);
-      return;
-    case Kind::send_pubcomp:
-      append_ack(mqtt::PacketType::pubcomp, verdict.packet_id, verdict.reason);
-      return;
     case Kind::error:
       fail_mqtt(verdict.error, verdict.close_with, now);
       return;
@@ -235,8 +228,10 @@ void Link::process_packet(const mqtt::Packet& packet, Instant now) noexcept {
       ++stats_.ignored_packets;
       return;
     case Kind::pong:
-    case Kind::auth:
       return;
+    default:
+      // QoS 2 and AUTH: the terms of our CONNECT speak neither, and the session refuses both.
+      AXONPUSH_ASSERT(false);
   }
 }
 
@@ -250,14 +245,12 @@ void Link::on_publish(const mqtt::Publish& publish, const mqtt::Verdict& verdict
   if (publish.qos == Qos::at_most_once) return;
   const auto reason = well_formed ? mqtt::ReasonCode::success : mqtt::ReasonCode::payload_format_invalid;
   const mqtt::Session::Answer answer = session_->acknowledge(verdict.packet_id, reason);
-  if (answer == mqtt::Session::Answer::puback) append_ack(mqtt::PacketType::puback, verdict.packet_id, reason);
-  if (answer == mqtt::Session::Answer::pubrec) append_ack(mqtt::PacketType::pubrec, verdict.packet_id, reason);
+  if (answer == mqtt::Session::Answer::puback) append_puback(verdict.packet_id, reason);
 }
 
-void Link::on_connack(const mqtt::Packet& packet, const mqtt::Verdict& verdict) noexcept {
+void Link::on_connack(const mqtt::Verdict& verdict) noexcept {
   if (verdict.reason != mqtt::ReasonCode::success) {
-    Error error = verdict.error ? verdict.error : mqtt::error_of(packet.connack);
-    end(error, failure_of_connack(verdict.reason));
+    end(verdict.error, failure_of_connack(verdict.reason));
     return;
   }
   stage_ = Stage::up;

@@ -252,18 +252,9 @@ bool Session::take_unanswered(Unanswered& unanswered) noexcept {
   }
   if (flight == nullptr && requests_given_up_) flight = flights_.first(FlightList::requests);
   if (flight == nullptr) return false;
-  switch (flight->kind) {
-    case FlightKind::subscribe:
-      unanswered.kind = Unanswered::Kind::subscribe;
-      break;
-    case FlightKind::unsubscribe:
-      unanswered.kind = Unanswered::Kind::unsubscribe;
-      break;
-    case FlightKind::publish:
-    case FlightKind::none:
-      unanswered.kind = Unanswered::Kind::publish;
-      break;
-  }
+  unanswered.kind = flight->kind == FlightKind::subscribe     ? Unanswered::Kind::subscribe
+                    : flight->kind == FlightKind::unsubscribe ? Unanswered::Kind::unsubscribe
+                                                              : Unanswered::Kind::publish;
   unanswered.received = flight->list == FlightList::releases;
   unanswered.packet_id = flight->packet_id;
   unanswered.token = flight->token;

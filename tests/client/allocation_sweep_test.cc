@@ -18,14 +18,18 @@ class Canonical {
  public:
   explicit Canonical(std::size_t kept_buffer_bytes) : scene(1, kept_buffer_bytes) { scene.api.lifetime = seconds(100); }
 
-  // connect, 3 subscribe, 20 publish, 20 receive, swap, 20 + 20. Whatever a call refuses is left out.
+  // connect, 3 subscribe, 20 publish, 20 receive, swap, 20 + 20, unsubscribe. Whatever a call refuses is left out.
   void run() {
     scene.make();
-    if (!scene.connect()) return;
+    RealtimeOptions options = scene.realtime_options();
+    options.latency_histograms = true;
+    if (!scene.connect(std::move(options))) return;
     subscribe();
     traffic(0);
     scene.run_until([&] { return scene.rt.stats().swaps == 1; }, seconds(150));
     traffic(1);
+    static_cast<void>(scene.rt.unsubscribe(SubscribeFilter{.channel_id = kChannels[0]}, [](const Status&) {}));
+    scene.world.run_for(seconds(1));
   }
 
   // With memory again: live, every call works, and disconnect leaves nothing.
@@ -61,6 +65,7 @@ class Canonical {
 
  private:
   void subscribe() {
+    static_cast<void>(scene.rt.on_event([](const Event&) {}));
     for (const char* channel : kChannels) {
       static_cast<void>(scene.rt.subscribe(
           {.channel_id = channel}, [this](const Event& event) { events += event.identifier() == "i" ? 1U : 0U; }));
@@ -70,8 +75,12 @@ class Canonical {
   void traffic(int round) {
     for (int n = 0; n < kMessages; ++n) {
       const int number = round * kMessages + n;
-      const Status accepted = scene.rt.publish({.channel_id = "out", .identifier = "i", .payload = {{"n", n}}},
-                                               [this, number](const Result<Published>&) { ++told[number]; });
+      // At both QoS: one is written in place, the other is kept until its PUBACK.
+      const auto delivery =
+          n % 4 == 3 ? PublishOptions::Delivery::at_most_once : PublishOptions::Delivery::at_least_once;
+      const Status accepted =
+          scene.rt.publish({.channel_id = "out", .identifier = "i", .payload = {{"n", n}}},
+                           [this, number](const Result<Published>&) { ++told[number]; }, {.qos = delivery});
       if (accepted.ok()) told.try_emplace(number, 0);
       scene.broker.publish(scene.topic(kChannels[n % 3]), R"({"identifier":"i","payload":{}})");
       scene.world.run_for(milliseconds(20));

@@ -92,6 +92,10 @@ class SimTransport final : public Transport {
     if ((wanted.read && (link.arrived_ != 0 || link.ended_)) || wanted.write) link.host_->wake(link.id());
   }
   IoOutcome shutdown() noexcept override {
+    if (connection_.close_blocks != 0) {
+      --connection_.close_blocks;
+      return IoOutcome::would_block;
+    }
     if (connection_.channel_ != nullptr) {
       const IoOutcome outcome = connection_.channel_->shutdown();
       if (outcome != IoOutcome::ok) return outcome;

@@ -208,6 +208,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool stuck = false;
   bool harmed = false;
   std::size_t chunk = SIZE_MAX;
+  unsigned close_blocks = 0;  // so many times the end of our direction has to wait
   Duration latency = milliseconds(1);
   std::function<void(std::string&)> garble;
   bool garbles_wire = false;  // what a channel made of it in place of the server's text

@@ -1,0 +1,274 @@
+// Corners of swaps and of what is remembered across connections: each is a state in which two things go wrong, or
+// right, at once. In virtual time.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "client/scenario.h"
+
+namespace axonpush::test {
+namespace {
+
+using sim::BrokerPeer;
+using sim::DialPlan;
+
+struct Corner : Scenario {
+  explicit Corner(bool same_client_id = false, RealtimeOptions options = {}) {
+    api.lifetime = seconds(100);
+    api.same_client_id = same_client_id;
+    RealtimeOptions usual = realtime_options();
+    options.refresh_jitter = options.retry_jitter = false;
+    options.on_error = std::move(usual.on_error);
+    options.on_state = std::move(usual.on_state);
+    options.on_gap = std::move(usual.on_gap);
+    EXPECT_TRUE(connect(std::move(options)));
+  }
+  [[nodiscard]] Status publish(PublishCompletion done = {}, PublishOptions how = {}) {
+    return rt.publish({.channel_id = "p", .identifier = "i", .payload = "{}"}, std::move(done), how);
+  }
+  bool until_upgrades(std::uint64_t count) {
+    return run_until([&] { return broker.upgrades == count; });
+  }
+  bool until_connects(std::size_t count) {
+    return run_until([&] { return broker.connects.size() == count; });
+  }
+  bool until_swaps(std::uint64_t count) {
+    return run_until([&] { return rt.stats().swaps == count; });
+  }
+  void expect_no_violation() {
+    for (const std::string& violation : broker.violations) ADD_FAILURE() << violation;
+  }
+};
+constexpr PublishOptions kQos0{.qos = PublishOptions::Delivery::at_most_once};
+
+// --- A takeover: the new connection's CONNECT ends the old one
+
+TEST(TakeoverCorner, AConnectThatIsNeverAnsweredLeavesTheSubscriptionsInDoubt) {  // R-31, R-34
+  Corner scene(true);
+  int events = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+  // The broker never says a word to the second CONNECT; whether it began a session with it nobody knows.
+  scene.broker.answer_connect = false;
+  ASSERT_TRUE(scene.until_connects(2));
+  ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() == 1; }));
+  EXPECT_EQ(scene.broker.subscribes.size(), 1U);
+  scene.broker.answer_connect = true;
+  ASSERT_TRUE(scene.until_swaps(1));
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.broker.subscribes.size(), 2U) << "asked for anew, although the session is there";
+  EXPECT_EQ(scene.gaps.size(), 1U);
+  scene.broker.publish(scene.topic("a"), "{}");
+  EXPECT_TRUE(scene.run_until([&] { return events == 1; }, seconds(5)));
+  scene.expect_no_violation();
+}
+
+TEST(TakeoverCorner, ConnectWaitsForWhatIsInTheCorkToo) {  // R-37, CONTRACT 6.6
+  Corner scene(true);
+  scene.world.run_for(seconds(45));
+  sim::Connection& old = scene.broker.newest()->link();
+  old.stuck = true;
+  int handed = 0;
+  ASSERT_TRUE(scene.publish([&](const Result<Published>& outcome) { handed += outcome.ok(); }, kQos0).ok());
+  ASSERT_TRUE(scene.until_upgrades(2));
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(scene.broker.connects.size(), 1U) << "a publish at QoS 0 is still to be handed over";
+  old.stuck = false;
+  old.thaw();
+  ASSERT_TRUE(scene.until_swaps(1));
+  EXPECT_EQ(handed, 1);
+  EXPECT_EQ(scene.broker.stored.size(), 1U);
+  scene.expect_no_violation();
+}
+
+struct HeldConnect : Corner {
+  explicit HeldConnect(RealtimeOptions options = {}) : Corner(true, std::move(options)) {
+    broker.answer_publish = false;
+    world.run_for(seconds(45));
+    EXPECT_TRUE(publish().ok());
+    EXPECT_TRUE(until_upgrades(2));
+    world.run_for(milliseconds(10));
+    EXPECT_EQ(broker.connects.size(), 1U) << "CONNECT is held back for the PUBACK";
+  }
+  [[nodiscard]] BrokerPeer* candidate() { return dynamic_cast<BrokerPeer*>(host.connection(1)->peer()); }
+};
+
+TEST(TakeoverCorner, AServingConnectionThatBreaksTheProtocolHoldsConnectNoLonger) {  // R-33
+  HeldConnect scene;
+  scene.broker.live().front()->link().stuck = true;  // so that its end takes time
+  scene.broker.live().front()->send_packet("\xFF\xFF\xFF\xFF\xFF\xFF");
+  const Instant broken = scene.world.now();
+  ASSERT_TRUE(scene.until_connects(2));
+  EXPECT_LE(scene.world.now() - broken, milliseconds(100));
+  scene.broker.answer_publish = true;
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }, minutes(1)));
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.stored.size() >= 2; }, minutes(1))) << "published again";
+}
+
+TEST(TakeoverCorner, AnEmptyFrameInFrontOfConnectIsNobodysData) {  // W-34
+  HeldConnect scene;
+  scene.candidate()->send_frame(2, "");
+  ASSERT_TRUE(scene.until_swaps(1));
+  EXPECT_TRUE(scene.errors.empty());
+}
+
+TEST(TakeoverCorner, HeldForLongerThanADialMayLastTheAttemptIsGivenUp) {  // R-16, R-36
+  for (const bool asleep : {false, true}) {
+    RealtimeOptions options;
+    options.drain_timeout = seconds(60);
+    options.puback_timeout = minutes(10);
+    HeldConnect scene(std::move(options));
+    if (asleep) scene.host.paused_until = scene.world.now() + seconds(90);  // over both deadlines
+    ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() == 1; }, minutes(2)));
+    EXPECT_EQ(scene.errors[0].error.code(), Errc::connect_timeout);
+    EXPECT_EQ(scene.broker.connects.size(), 1U);
+    EXPECT_EQ(scene.rt.state(), ConnectionState::live) << "the old one serves on";
+  }
+}
+
+TEST(TakeoverCorner, TheOldConnectionMayDieLongBeforeTheNewOneIsThere) {  // R-33, CONTRACT 6.4
+  Corner scene(true);
+  std::map<std::string, int> copies;
+  ASSERT_TRUE(
+      scene.subscribe({.channel_id = "a"}, [&](const Event& event) { ++copies[std::string(event.text())]; }).ok());
+  scene.world.plan = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.latency = seconds(4)} : DialPlan{};
+  };
+  ASSERT_TRUE(scene.run_until([&] { return scene.host.open_connections() == 2 && scene.api.requests.size() == 2; }));
+  scene.world.run_for(seconds(1));
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }, minutes(1)));
+  EXPECT_EQ(scene.broker.connects.size(), 2U) << "the attempt under way was promoted";
+  for (int n = 0; n < 3; ++n) scene.broker.publish(scene.topic("a"), "{\"n\":" + std::to_string(n) + "}");
+  scene.world.run_for(seconds(10));
+  EXPECT_EQ(copies.size(), 3U);
+  for (const auto& [text, times] : copies) EXPECT_EQ(times, 1) << text;
+}
+
+TEST(TakeoverCorner, AnUnsubscribeUnderWayIsSentAgainOnTheNewConnection) {  // R-42
+  Corner scene(true);
+  int events = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "b"}, [](const Event&) {}).ok());
+  bool gone = false;
+  // UNSUBSCRIBE reaches the broker when the session has moved on, and the old connection's end comes late as well.
+  scene.broker.on_packet = [&](BrokerPeer& peer, int type) {
+    if (type == 1) peer.link().latency = milliseconds(1);
+  };
+  BrokerPeer* const old = scene.broker.newest();
+  ASSERT_TRUE(scene.until_upgrades(2));
+  old->link().latency = seconds(1);
+  ASSERT_TRUE(
+      scene.rt.unsubscribe(SubscribeFilter{.channel_id = "a"}, [&](const Status& status) { gone = status.ok(); }).ok());
+  ASSERT_TRUE(scene.run_until([&] { return gone; }, minutes(1)));
+  scene.world.run_for(seconds(10));
+  EXPECT_EQ(scene.broker.sessions[scene.broker.newest()->client_id()].filters.size(), 1U);
+  scene.broker.publish(scene.topic("a"), "{}");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(events, 0);
+}
+
+// --- An overlap: two connections with a session each
+
+TEST(OverlapCorner, ADialThatFailsWhileTheOldConnectionIsStillReadHarmsNothing) {  // R-34, R-35
+  Corner scene;
+  std::map<std::string, int> copies;
+  ASSERT_TRUE(
+      scene.subscribe({.channel_id = "a"}, [&](const Event& event) { ++copies[std::string(event.text())]; }).ok());
+  scene.broker.answer_close = false;
+  const std::uint64_t before = scene.broker.disconnects;
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.disconnects == before + 1; }));
+  // The old one has got its DISCONNECT and is read to its end; the new one dies, and the next cannot be dialled.
+  scene.world.plan = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.fate = DialPlan::Fate::refuse, .latency = milliseconds(1)} : DialPlan{};
+  };
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.errors.size() >= 2; }, seconds(10)));
+  scene.world.plan = [](const Endpoint&) { return DialPlan{}; };
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }, minutes(2)));
+  scene.broker.publish(scene.topic("a"), "{\"n\":1}");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(copies["{\"n\":1}"], 1);
+}
+
+TEST(OverlapCorner, WhatIsInTheCorkOfOneConnectionIsNotTheOthers) {  // R-33, CONTRACT 5
+  Corner scene;
+  std::vector<std::string> told;
+  const auto completion = [&](const char* name) {
+    return [&told, name](const Result<Published>& outcome) {
+      told.push_back(std::string(name) + (outcome.ok() ? " ok" : " failed"));
+    };
+  };
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.live().size() == 2; }));
+  BrokerPeer* const old = scene.broker.live()[0];
+  old->link().stuck = true;
+  ASSERT_TRUE(scene.publish(completion("old"), kQos0).ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 2; }));
+  scene.world.run_for(milliseconds(10));
+  BrokerPeer* const fresh = scene.broker.newest();
+  fresh->link().stuck = true;
+  ASSERT_TRUE(scene.publish(completion("new"), kQos0).ok());
+  scene.world.run_for(milliseconds(100));
+  EXPECT_TRUE(told.empty());
+  old->cut(sim::Connection::Cut::reset);
+  scene.world.run_for(milliseconds(100));
+  EXPECT_EQ(told, std::vector<std::string>{"old failed"});
+  fresh->link().stuck = false;
+  fresh->link().thaw();
+  scene.world.run_for(milliseconds(100));
+  EXPECT_EQ(told, (std::vector<std::string>{"old failed", "new ok"}));
+}
+
+TEST(OverlapCorner, WhatWasHandedOverInTheTurnOfALossHasGone) {  // CONTRACT 5: done when handed to the transport
+  Corner scene;
+  std::vector<std::string> told;
+  BrokerPeer* const peer = scene.broker.newest();
+  // In the instant in which the client will learn that the server has ended the connection.
+  peer->cut(sim::Connection::Cut::orderly);
+  scene.world.after(peer->link().latency, [&] {
+    ASSERT_TRUE(
+        scene
+            .publish(
+                [&](const Result<Published>& outcome) { told.push_back(outcome.ok() ? "first ok" : "first failed"); },
+                kQos0)
+            .ok());
+    peer->link().stuck = true;
+    ASSERT_TRUE(
+        scene
+            .publish(
+                [&](const Result<Published>& outcome) { told.push_back(outcome.ok() ? "second ok" : "second failed"); },
+                kQos0)
+            .ok());
+  });
+  scene.world.run_for(seconds(1));
+  std::sort(told.begin(), told.end());
+  EXPECT_EQ(told, (std::vector<std::string>{"first ok", "second failed"}));
+  EXPECT_EQ(scene.broker.stored.size(), 1U);
+}
+
+// --- What is remembered
+
+TEST(RememberedCorner, AnEventNobodyReadIsFoundAgainByItsBytes) {  // CONTRACT 6, last paragraph
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  int raw = 0;
+  int json = 0;
+  ASSERT_TRUE(scene.rt.subscribe_raw({.channel_id = "a"}, [&](const Event&) { ++raw; }).ok());
+  scene.world.run_for(seconds(1));
+  scene.broker.newest()->link().stuck = true;  // its PUBACK does not arrive, so it comes again
+  scene.broker.publish(scene.topic("a"), R"({"eventId":"e1","payload":{}})");
+  scene.world.run_for(milliseconds(100));
+  EXPECT_EQ(raw, 1);
+  ASSERT_TRUE(scene.rt.subscribe({.channel_id = "a"}, [&](const Event&) { ++json; }).ok());
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+  scene.world.run_for(seconds(2));
+  EXPECT_EQ(raw, 1);
+  EXPECT_EQ(json, 0);
+  EXPECT_EQ(scene.rt.stats().duplicates_dropped, 1U);
+}
+
+}  // namespace
+}  // namespace axonpush::test
