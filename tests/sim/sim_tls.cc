@@ -135,6 +135,7 @@ struct TlsWorld::Impl {
   SSL_CTX* unknown = nullptr;
   SSL_CTX* elsewhere = nullptr;
   std::unique_ptr<net::TlsContext> client;
+  BufferPool buffers;  // TLS's, which is not the client's
   std::map<const VirtualHost*, net::TlsSessions> sessions;
 };
 
@@ -142,7 +143,7 @@ namespace {
 
 class TlsChannel final : public Channel {
  public:
-  TlsChannel(Connection& link, TlsWorld& world, TlsWorld::Impl& impl) : world_(world), stream_(socket_) {
+  TlsChannel(Connection& link, TlsWorld& world, TlsWorld::Impl& impl) : world_(world), stream_(socket_, impl.buffers) {
     const NobodysHeap nobodys;
     wires[&socket_] = &link;
     SSL_CTX* context = impl.server;
