@@ -70,7 +70,11 @@ inline void need(bool condition, const char* what) {
 }
 
 // --- The contestants: each runs the work against the sender and answers what it took.
-[[nodiscard]] Measured run_floor(const Work& work, const Target& target);
+enum class Waits : std::uint8_t {
+  in_read,
+  in_epoll,  // and reads when told
+};
+[[nodiscard]] Measured run_floor(const Work& work, const Target& target, Waits waits);
 [[nodiscard]] Measured run_ours(const Work& work, const Target& target);
 // How a message is published when its latency is measured.
 enum class From : std::uint8_t {
