@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "client/scenario.h"
+#include "support/allocations.h"
 
 namespace axonpush::test {
 namespace {
@@ -46,6 +47,69 @@ TEST(ClientConnect, ReportsARefusedConnackToTheCallAndDoesNotRetry) {  // R-19
   scene.world.run_for(hours(1));
   EXPECT_EQ(scene.broker.connects.size(), 1U);
   EXPECT_EQ(scene.host.open_connections(), 0U);
+}
+
+TEST(ClientConnect, AHandleOnNoSessionSaysSo) {
+  Realtime none;
+  const auto never = [](const auto&) { ADD_FAILURE(); };
+  EXPECT_EQ(none.subscribe({.channel_id = "a"}, never, never).error().code(), Errc::closed);
+  EXPECT_EQ(none.subscribe_raw({.channel_id = "a"}, never, never).error().code(), Errc::closed);
+  EXPECT_EQ(none.unsubscribe(Subscription{}, never).error().code(), Errc::closed);
+  EXPECT_EQ(none.unsubscribe(SubscribeFilter{.channel_id = "a"}, never).error().code(), Errc::closed);
+  EXPECT_EQ(none.on_event(never).error().code(), Errc::closed);
+  EXPECT_EQ(none.off_event({}).error().code(), Errc::closed);
+  EXPECT_EQ(none.publish({.channel_id = "a"}, never).error().code(), Errc::closed);
+  EXPECT_EQ(none.publish_raw({.channel_id = "a"}, never).error().code(), Errc::closed);
+  EXPECT_EQ(none.disconnect(never).error().code(), Errc::closed);
+  EXPECT_EQ(none.refresh_now().error().code(), Errc::closed);
+  EXPECT_EQ(none.state(), ConnectionState::closed);
+  EXPECT_EQ(none.stats().connections, 0U);
+  EXPECT_EQ(none.latency(), nullptr);
+  none.report(Error(Errc::internal));
+}
+
+TEST(ClientConnect, WithoutMemoryForItTheClientSaysSo) {
+  Scenario scene;
+  const FailAllocations fault(1, FailAllocations::Mode::once);
+  Client client(scene.host, Scenario::client_options());
+  EXPECT_TRUE(fault.fired());
+  EXPECT_EQ(client.error().code(), Errc::no_memory);
+  EXPECT_EQ(client.connect_realtime({}, [](const Result<Realtime>&) { ADD_FAILURE(); }).error().code(),
+            Errc::no_memory);
+}
+
+TEST(ClientEvents, AScopedSubscriptionEndsWithItsScope) {
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  std::size_t told = 0;
+  int ids = 0;
+  const auto wait = [&] { scene.run_until([] { return false; }, seconds(1)); };
+  const auto subscribe = [&] {
+    const Result<Subscription> made = scene.rt.subscribe({.channel_id = "room"}, [&](const Event&) { ++told; });
+    EXPECT_TRUE(made.ok());
+    return ScopedSubscription(scene.rt, *made);
+  };
+  const auto deliver = [&] {
+    told = 0;
+    scene.broker.publish(scene.topic("room"), R"({"eventId":")" + std::to_string(++ids) + R"("})", 1);
+    wait();
+    return told;
+  };
+  ScopedSubscription outer = subscribe();
+  wait();
+  {
+    ScopedSubscription inner = subscribe();
+    wait();
+    EXPECT_EQ(deliver(), 2U);
+    ScopedSubscription& itself = inner;
+    inner = std::move(itself);
+    EXPECT_EQ(deliver(), 2U);
+    outer = std::move(inner);  // what it held goes
+    EXPECT_EQ(deliver(), 1U);
+  }
+  EXPECT_EQ(deliver(), 1U);
+  outer.reset();
+  EXPECT_EQ(deliver(), 0U);
 }
 
 TEST(ClientConnect, CanBeTriedAgainAfterAFailure) {

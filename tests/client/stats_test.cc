@@ -278,6 +278,17 @@ TEST(LatencyHistogram, AgreesWithSortedValuesAndMerges) {
   EXPECT_EQ(halves[0].count(), whole.count());
   EXPECT_EQ(halves[0].max(), whole.max());
   EXPECT_EQ(LatencyHistogram().quantile(500), Duration::zero());
+  // Outside 1 to 1000: the least there is, and the most.
+  EXPECT_GE(whole.quantile(0).nanoseconds(), values.front());
+  EXPECT_LE(whole.quantile(0).nanoseconds(), values.front() + values.front() / 16);
+  EXPECT_EQ(whole.quantile(2'000), whole.max());
+  LatencyHistogram larger;
+  larger.record(whole.max() + seconds(1));
+  const Duration most = larger.max();
+  larger.merge(whole);
+  EXPECT_EQ(larger.max(), most);
+  whole.merge(larger);
+  EXPECT_EQ(whole.max(), most);
 }
 
 }  // namespace
