@@ -38,7 +38,7 @@ run_one='
   export LLVM_PROFILE_FILE="$folder/%m.profraw"
   case $name in
     *_fuzz) corpus=$source_folder/fuzz/corpus/$name; [ -d "$corpus" ] || exit 0; set -- "$corpus" ;;
-    sim) set -- "--seeds 200" "--regress $source_folder/tests/sim/regress" "--sweep calls --stride 40" \
+    sim) set -- "--seeds 200" "--seeds 20 --tls" "--regress $source_folder/tests/sim/regress" "--sweep calls --stride 40" \
                 "--sweep bytes --stride 80" "--sweep sequences --stride 2" ;;
     tls_heap) set -- "" ;;
     *) set -- --gtest_brief=1 ;;

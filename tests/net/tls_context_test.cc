@@ -254,6 +254,37 @@ TEST_F(TlsContexts, AClientCertificateNeedsItsKey) {
   EXPECT_EQ(words(certificate.path(), garbage.path()),
             "the client key cannot be read, or belongs to another certificate");
   EXPECT_EQ(words(garbage.path(), key.path()), "the client certificate cannot be used");
+  EXPECT_EQ(words("/nonexistent/client.pem", key.path()), "a certificate or key file cannot be opened");
+  EXPECT_EQ(words(certificate.path(), "/nonexistent/client.key"), "a certificate or key file cannot be opened");
+  const TemporaryFile damaged(own.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  EXPECT_EQ(words(damaged.path(), key.path()), "the client certificate's chain is damaged");
+}
+
+TEST_F(TlsContexts, AClientCertificateIsShownWithItsChain) {  // RFC 8446 4.4.2
+  const Certificate between({.common_name = "between", .authority = true}, &root);
+  const Certificate own({.common_name = "client", .extensions = {{"extendedKeyUsage", "clientAuth"}}}, &between);
+  const TemporaryFile ca(root.pem());
+  const TemporaryFile chain(own.pem() + between.pem());
+  const TemporaryFile key(own.key_pem());
+  serve({.chain = {&leaf}, .client_ca = ca.path().c_str()});
+  TlsOptions options = trusting();
+  options.client_certificate_file = chain.path();
+  options.client_key_file = key.path();
+  ClientEnd end(options);
+  ClientSide side;
+  connect_well(end, side);  // the server knows the root alone
+  ASSERT_NE(SSL_get_peer_cert_chain(peer->ssl()), nullptr);
+  EXPECT_EQ(sk_X509_num(SSL_get_peer_cert_chain(peer->ssl())), 1) << "beside the leaf";
+}
+
+TEST_F(TlsContexts, AFileThatIsNoCertificatesSizeIsNotRead) {
+  const TemporaryFile large(root.pem());
+  ASSERT_EQ(::truncate(large.path().c_str(), 16 * 1024 * 1024 + 1), 0);
+  TlsOptions options;
+  options.ca_file = large.path();
+  EXPECT_EQ(TlsContext(options).status().error().what(), "a certificate or key file is larger than 16 MiB");
+  ASSERT_EQ(::truncate(large.path().c_str(), 16 * 1024 * 1024), 0);
+  EXPECT_EQ(TlsContext(options).status().error().code(), Errc::none) << "what follows a certificate is no PEM";
 }
 
 // --- ALPN, staples, names
