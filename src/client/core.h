@@ -356,8 +356,9 @@ class ClientCore final : public Driven,
   std::uint32_t failures_ = kNoSlot;  // publishes whose failure is to be told
   SwapDedup swap_dedup_;
   DeliveredRing delivered_;
-  bool remembers_read_ = false;    // something by its id: somebody read the body
-  bool remembers_unread_ = false;  // some of it by its bytes: nobody read the body
+  bool remembers_in_part_ = false;  // for want of memory
+  bool remembers_read_ = false;     // something by its id: somebody read the body
+  bool remembers_unread_ = false;   // some of it by its bytes: nobody read the body
   Instant dedup_until_ = Instant::never();
   Instant dedup_carried_until_ = Instant::never();  // of the swap before, where another began meanwhile
   HashKey hash_key_{};

@@ -71,14 +71,14 @@ ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& ev
   if (delivered_earlier(connection, key)) {
     if (has_id) return Copy::repeated;
     copy = Copy::maybe_repeated;
-  } else if (redelivered && !has_id) {
+  } else if (redelivered && (!has_id || remembers_in_part_)) {
     copy = Copy::maybe_repeated;
   } else if (has_id && remembers_unread_) {
     // When it came first nobody may have read its body: it is remembered by its bytes then. Without DUP too: the
     // session may be one that a dropped candidate left.
     if (delivered_earlier(connection, key_of(event, WithId::no, unused))) return Copy::repeated;
   }
-  static_cast<void>(delivered_.remember(key, at(connection).epoch));
+  if (!delivered_.remember(key, at(connection).epoch)) remembers_in_part_ = true;
   if (with_id == WithId::no) {
     remembers_unread_ = true;
   } else if (has_id) {

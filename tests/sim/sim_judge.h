@@ -125,7 +125,6 @@ struct Slot {
 
 // One connection as the judge sees it.
 struct LinkNote {
-  std::uint16_t last_packet_id = 0;  // of a publish
   struct Sent {
     std::uint32_t event = 0;
     std::uint8_t copy = 1;
@@ -349,10 +348,11 @@ struct Watched {
   std::deque<PublishRecord> publishes;
   std::uint64_t publishes_base = 0;
   std::size_t outstanding = 0;
-  std::uint64_t oldest_open = 0;  // of those at QoS 1 with a completion, no one before it is open
-  Instant completed_at;           // the last one
-  Instant unanswered_at;          // the last time a PUBACK was not sent
-  Instant connected_since;        // to some broker connection without a break
+  std::uint16_t last_packet_id = 0;  // of a publish, in this session of the broker's
+  std::uint64_t oldest_open = 0;     // of those at QoS 1 with a completion, no one before it is open
+  Instant completed_at;              // the last one
+  Instant unanswered_at;             // the last time a PUBACK was not sent
+  Instant connected_since;           // to some broker connection without a break
   // The machine.
   refresh::Phase phase = refresh::Phase::idle;
   Instant phase_since;

@@ -399,6 +399,7 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
   Watched& it = watched(note.client);
   note.connected = true;
   note.last_heard = world_.now();
+  if (!present) it.last_packet_id = 0;
   // The words of a session that is over may still have been on their way.
   if (note.session != it.sessions) return;
   if (present) mark(Mark::session_resumed);

@@ -124,11 +124,11 @@ void Judge::count_loss(Watched& client) { ++client.losses; }
 void Judge::on_stored(BrokerPeer& peer, const StoredPublish& publish, std::uint16_t packet_id) {
   ++totals.stored;
   LinkNote& note = note_of(peer.link());
-  if (packet_id != 0) {
-    if (note.last_packet_id > 60'000 && packet_id < 5'000) mark(Mark::packet_ids_wrapped);
-    note.last_packet_id = packet_id;
-  }
   Watched& it = watched(note.client);
+  if (packet_id != 0) {
+    if (it.last_packet_id > 60'000 && packet_id < 5'000) mark(Mark::packet_ids_wrapped);
+    it.last_packet_id = packet_id;
+  }
   std::size_t at = publish.payload.starts_with('p') ? 1 : publish.payload.find("\"identifier\":\"p");
   if (at == std::string::npos) {
     fail(5, "the broker was given a body that nobody published");
