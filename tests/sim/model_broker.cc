@@ -148,7 +148,11 @@ void BrokerPeer::on_end() {
 }
 
 void BrokerPeer::on_bytes(std::string_view bytes) {
-  if (closed_) return;
+  if (closed_) {
+    // RFC 6455 5.5.1: Close is the last frame, whether anybody still reads or not.
+    if (saw_close_ && !bytes.empty()) violate("a frame after Close");
+    return;
+  }
   received_ += bytes;
   if (!upgraded_) read_upgrade();
   if (upgraded_) read_frames();

@@ -238,7 +238,10 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
   for (std::size_t at = 0; at < client.host->open_connections(); ++at) {
     Connection* link = client.host->connection(at);
     const auto id = static_cast<std::uint64_t>(link->id());
-    if ((id != connection && id != client.active_before) || link->peer() == nullptr || link->harmed) continue;
+    // What was done to the new one, a refusal for one thing, is no reason; what was done to the old one may have kept
+    // from the client what its broker had granted.
+    if (id != connection && (id != client.active_before || link->harmed)) continue;
+    if (link->peer() == nullptr) continue;
     const auto session = broker_.sessions.find(static_cast<const BrokerPeer*>(link->peer())->client_id());
     if (session != broker_.sessions.end()) (id == connection ? after : before) = &session->second;
   }
