@@ -127,7 +127,6 @@ void ClientCore::failed(const Error& error) noexcept {
 }
 
 void ClientCore::on_credentials(Credentials credentials, Duration life_left, Instant sent_at) noexcept {
-  trace(TraceKind::fetch_done, 0, 200, Errc::none);
   if (Error error = check_broker(credentials)) {
     on_fetch_failed(error);
     return;
@@ -136,6 +135,7 @@ void ClientCore::on_credentials(Credentials credentials, Duration life_left, Ins
     on_fetch_failed(Error(Errc::internal, "the source of entropy failed"));
     return;
   }
+  trace(TraceKind::fetch_done, 0, 200, Errc::none);
   // U-09: the two names should be one. The URL is what counts; whoever watches the counter sees the difference.
   const Result<http::Url> url = http::parse_url(credentials.url.reveal());
   if (!credentials.endpoint.empty() && url->host != credentials.endpoint.view()) ++stats_.endpoint_differs;

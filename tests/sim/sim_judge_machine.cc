@@ -419,8 +419,10 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
 }
 
 // one PONG waits at most. A burst of pings is read in turns of 64 packets, of which the first and the last
-// may have others beside them.
-void Judge::pinged(Connection& connection, std::uint64_t pings) { note_of(connection).pongs_allowed += pings / 64 + 2; }
+// may have others beside them; what comes through a narrow wire comes one by one.
+void Judge::pinged(Connection& connection, std::uint64_t pings) {
+  note_of(connection).pongs_allowed += connection.chunk == SIZE_MAX ? pings / 64 + 2 : pings;
+}
 
 void Judge::on_pong(BrokerPeer& peer) {
   LinkNote& note = note_of(peer.link());
