@@ -174,7 +174,7 @@ class Drawer {
     for (const Verb verb : {Verb::publishes, Verb::events}) {
       Random random = stream("traffic", static_cast<std::uint64_t>(verb));
       const bool quick = kind_ == Kind::quick;
-      const std::int64_t per_1000s = quick ? 10'000 : verb == Verb::events ? 17 : 3;
+      const std::int64_t per_1000s = quick ? 10'000 : verb == Verb::events ? 17 : kind_ == Kind::year ? 8 : 3;
       for (Duration at = Duration::zero(); at < plan_.span;) {
         const Duration length = quick ? random.duration(seconds(10), seconds(60)) : plan_.span / 40 + seconds(1);
         // Two stretches share the rate, so that clients and channels mix.
