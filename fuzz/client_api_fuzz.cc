@@ -20,6 +20,7 @@
 #include "sim/model_api.h"
 #include "sim/model_broker.h"
 #include "sim/world.h"
+#include "whole_client.h"
 
 namespace {
 
@@ -74,6 +75,7 @@ class Harness {
     api_.lifetime = (bits & 1) != 0 ? seconds(20) : seconds(100);
     api_.same_client_id = (bits & 2) != 0;
     broker_.keep_sessions = (bits & 4) != 0;
+    broker_.keeps_history = api_.keeps_history = false;
     make_client();
   }
 

@@ -17,6 +17,7 @@
 #include "servers.h"
 #include "support/allocations.h"
 #include "support/taint.h"
+#include "whole_client.h"
 
 namespace {
 
@@ -56,10 +57,11 @@ class Harness : private TraceSink {
  public:
   Harness(const std::uint8_t* data, std::size_t size, bool scan)
       : secrets_(data, size), choices_({data, size}), scan_(scan) {
+    if (!scan_) return;
     taint_.add("the API key", secrets_.key);
     taint_.add("the token", secrets_.token);
     taint_.add("the query", secrets_.query);
-    if (scan_) blocks_.emplace(&Harness::show_block, this);
+    blocks_.emplace(&Harness::show_block, this);
   }
 
   void run() {

@@ -379,6 +379,14 @@ std::shared_ptr<Connection> VirtualHost::find(ConnectionId id) const {
   return nullptr;
 }
 
+// Events know a connection by its number in the world: a host's next client begins with the same ids again.
+std::shared_ptr<Connection> VirtualHost::numbered(std::uint64_t number) const {
+  for (const std::shared_ptr<Connection>& connection : connections_) {
+    if (connection->number_ == number) return connection;
+  }
+  return nullptr;
+}
+
 Status VirtualHost::open(const Endpoint& endpoint, ConnectionId id, ConnectionSink& sink) noexcept {
   if (world_.observer != nullptr) world_.observer->opening(*this, endpoint, id);
   if (open_error) return open_error;
@@ -390,37 +398,40 @@ Status VirtualHost::open(const Endpoint& endpoint, ConnectionId id, ConnectionSi
   made->latency = plan.latency;
   made->server_name_ = endpoint.host;
   made->handshake_timeout_ = endpoint.handshake_timeout;
+  const std::uint64_t number = made->number_ = ++world_.connections_;
   connections_.push_back(std::move(made));
   // The connector's own deadlines are what ends these.
   if (plan.fate == DialPlan::Fate::black_hole) {
-    world_.after(endpoint.connect_timeout,
-                 [this, id] { opened(id, true, Error(Errc::connect_timeout, "the peer did not answer in time"), 0); });
+    world_.after(endpoint.connect_timeout, [this, number] {
+      opened(number, true, Error(Errc::connect_timeout, "the peer did not answer in time"), 0);
+    });
     return {};
   }
   if (plan.fate == DialPlan::Fate::no_name) {
-    world_.after(endpoint.resolve_timeout,
-                 [this, id] { opened(id, true, Error(Errc::dns_failed, "the name was not looked up in time"), 0); });
+    world_.after(endpoint.resolve_timeout, [this, number] {
+      opened(number, true, Error(Errc::dns_failed, "the name was not looked up in time"), 0);
+    });
     return {};
   }
   if (plan.fate == DialPlan::Fate::no_tls) {
-    world_.after(plan.latency * 2 + endpoint.handshake_timeout, [this, id] {
-      opened(id, true, Error(Errc::connect_timeout, "the TLS handshake was not finished in time"), 0);
+    world_.after(plan.latency * 2 + endpoint.handshake_timeout, [this, number] {
+      opened(number, true, Error(Errc::connect_timeout, "the TLS handshake was not finished in time"), 0);
     });
     return {};
   }
   const bool refused =
       plan.fate == DialPlan::Fate::refuse || world_.listeners_.find(endpoint.port) == world_.listeners_.end();
-  world_.after(plan.latency * 2 + plan.setup, [this, id, refused, error = refused ? plan.error : Error(),
-                                               port = endpoint.port] { opened(id, refused, error, port); });
+  world_.after(plan.latency * 2 + plan.setup, [this, number, refused, error = refused ? plan.error : Error(),
+                                               port = endpoint.port] { opened(number, refused, error, port); });
   return {};
 }
 
-void VirtualHost::opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port) {
+void VirtualHost::opened(std::uint64_t number, bool refused, const Error& error, std::uint16_t port) {
   if (paused()) {
-    world_.at(paused_until, [this, id, refused, error, port] { opened(id, refused, error, port); });
+    world_.at(paused_until, [this, number, refused, error, port] { opened(number, refused, error, port); });
     return;
   }
-  const std::shared_ptr<Connection> connection = find(id);
+  const std::shared_ptr<Connection> connection = numbered(number);
   if (connection == nullptr) return;
   if (refused) {
     open_failed(*connection, error);
@@ -432,7 +443,7 @@ void VirtualHost::opened(ConnectionId id, bool refused, const Error& error, std:
   connection->transport_ = std::make_unique<SimTransport>(*connection);
   connection->peer_->on_open();
   if (!world_.channel) {
-    in_turn([&] { connection->sink_->on_open(id, *connection->transport_, TlsVerifiedIssuer::issue()); });
+    in_turn([&] { connection->sink_->on_open(connection->id_, *connection->transport_, TlsVerifiedIssuer::issue()); });
     return;
   }
   connection->channel_ = world_.channel(*connection);
@@ -495,15 +506,15 @@ void VirtualHost::wake(ConnectionId id) noexcept {
   const std::shared_ptr<Connection> connection = find(id);
   if (connection == nullptr || !connection->open_ || connection->ready_posted_) return;
   connection->ready_posted_ = true;
-  world_.after(Duration::zero(), [this, id] { on_again(id); });
+  world_.after(Duration::zero(), [this, number = connection->number_] { on_again(number); });
 }
 
-void VirtualHost::on_again(ConnectionId id) {
+void VirtualHost::on_again(std::uint64_t number) {
   if (paused()) {
-    world_.at(paused_until, [this, id] { on_again(id); });
+    world_.at(paused_until, [this, number] { on_again(number); });
     return;
   }
-  const std::shared_ptr<Connection> connection = find(id);
+  const std::shared_ptr<Connection> connection = numbered(number);
   if (connection == nullptr) return;
   connection->ready_posted_ = false;
   if (connection->frozen) return;
@@ -523,20 +534,20 @@ void VirtualHost::on_again(ConnectionId id) {
   if (!ready.read && !ready.write) return;
   in_turn([&] {
     reading_ = connection.get();
-    connection->sink_->on_ready(id, ready);
+    connection->sink_->on_ready(connection->id_, ready);
     reading_ = nullptr;
   });
   if (whims.idle_wakes && whim_.chance(0.25)) {
-    world_.after(whim_.duration(Duration::zero(), milliseconds(20)), [this, id] { on_idle_wake(id); });
+    world_.after(whim_.duration(Duration::zero(), milliseconds(20)), [this, number] { on_idle_wake(number); });
   }
 }
 
-void VirtualHost::on_idle_wake(ConnectionId id) {
-  const std::shared_ptr<Connection> connection = find(id);
+void VirtualHost::on_idle_wake(std::uint64_t number) {
+  const std::shared_ptr<Connection> connection = numbered(number);
   if (connection == nullptr || paused() || connection->frozen || connection->handshaking_) return;
   in_turn([&] {
     reading_ = connection.get();
-    connection->sink_->on_ready(id, connection->interest_);
+    connection->sink_->on_ready(connection->id_, connection->interest_);
     reading_ = nullptr;
   });
 }

@@ -247,6 +247,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   World& world_;
   ConnectionId id_;
+  std::uint64_t number_ = 0;  // in the world; ids are each client's own
   std::uint16_t port_;
   std::string server_name_;
   std::unique_ptr<Peer> peer_;
@@ -331,13 +332,14 @@ class VirtualHost final : public Host, public Connector {
   void on_timer(Instant scheduled);
   void on_posted();
   void wake(ConnectionId id) noexcept;
-  void on_again(ConnectionId id);
-  void on_idle_wake(ConnectionId id);
-  void opened(ConnectionId id, bool refused, const Error& error, std::uint16_t port);
+  void on_again(std::uint64_t number);
+  void on_idle_wake(std::uint64_t number);
+  void opened(std::uint64_t number, bool refused, const Error& error, std::uint16_t port);
   void open_failed(Connection& connection, const Error& error);
   void step_handshake(const std::shared_ptr<Connection>& connection);
   [[nodiscard]] bool paused() const;
   [[nodiscard]] std::shared_ptr<Connection> find(ConnectionId id) const;
+  [[nodiscard]] std::shared_ptr<Connection> numbered(std::uint64_t number) const;
 
   World& world_;
   std::uint64_t entity_;
@@ -401,6 +403,7 @@ class World {
   Instant now_ = start_;
   WallTime wall_ = WallTime::from_nanoseconds(1'790'000'000'000'000'000);  // some day in 2026
   EventQueue queue_;
+  std::uint64_t connections_ = 0;  // made so far
   std::map<std::uint16_t, PeerMaker> listeners_;
 };
 
