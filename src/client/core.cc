@@ -400,11 +400,16 @@ void ClientCore::finish_if_quiet() noexcept {
     forget_session();
     disconnect_over_ = true;
     for (DisconnectWaiter& waiter : disconnect_waiters_) waiter.spent = true;
-    const std::size_t failed = connect_error_ ? connect_waiters_.size() : 0;
+    // Who waited for this session, and who shared it in the very turn that ended it, is told so: nothing begins by
+    // itself.
+    const std::size_t failed = connect_waiters_.size();
+    const Error failure = connect_error_ ? connect_error_ : Error(Errc::closed, "the session was disconnected");
+    connect_error_ = Error{};
+    connect_wanted_ = false;
     note_state(Error{});
     if (abandoned_) return;
     // Told last: whoever tries again from inside these callbacks begins with nothing left of the failed attempt.
-    complete_connect(std::exchange(connect_error_, Error{}), failed);
+    complete_connect(failure, failed);
     if (abandoned_) return;
     tell_traces();
     if (abandoned_) return;

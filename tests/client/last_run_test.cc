@@ -153,5 +153,49 @@ TEST(LastRun, OfDisconnect) {
   owner.expect_one_told();
 }
 
+// Found by session_fuzz: a connect that shared a session in the turn of its disconnect began another one by itself when
+// that had ended, and nobody could disconnect it.
+TEST(LastRun, OfAConnectThatSharesASessionInTheTurnOfItsDisconnect) {  // CONTRACT 3, R-49, I-24
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  const auto the_same_wishes = [] {
+    RealtimeOptions options;
+    options.refresh_jitter = options.retry_jitter = false;
+    return options;
+  };
+  std::vector<Errc> shared;
+  int disconnected = 0;
+  const auto done = [&](const Status&) { ++disconnected; };
+  const auto inside = [&](const Result<Realtime>& given) {
+    EXPECT_TRUE(given.ok());
+    const auto told = [&](const Result<Realtime>& result) { shared.push_back(result.error().code()); };
+    EXPECT_TRUE(scene.client->connect_realtime(the_same_wishes(), told).ok());
+    EXPECT_TRUE(scene.rt.disconnect(done).ok());
+  };
+  // Between two connections there is nothing to say good-bye to: the session ends within the turn.
+  scene.world.plan = [](const Endpoint&) { return sim::DialPlan{.fate = sim::DialPlan::Fate::refuse}; };
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::waiting; }));
+  ASSERT_TRUE(scene.client->connect_realtime(the_same_wishes(), inside).ok());
+  scene.world.run_for(milliseconds(1));
+  scene.world.plan = [](const Endpoint&) { return sim::DialPlan{}; };
+  scene.world.run_for(minutes(5));
+  EXPECT_EQ(shared, std::vector<Errc>{Errc::closed});
+  EXPECT_EQ(disconnected, 1);
+  EXPECT_EQ(scene.host.open_connections(), 0U);
+  EXPECT_EQ(scene.host.armed(), Instant::never());
+  EXPECT_EQ(scene.api.requests.size(), 1U);
+  // A new one is whole: it delivers, and it can be disconnected.
+  ASSERT_TRUE(scene.connect());
+  int events = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+  scene.broker.publish(scene.topic("a"), "{}");
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(events, 1);
+  ASSERT_TRUE(scene.rt.disconnect(done).ok());
+  scene.world.run_for(minutes(1));
+  EXPECT_EQ(disconnected, 2);
+}
+
 }  // namespace
 }  // namespace axonpush::test
