@@ -181,13 +181,12 @@ std::string_view ClientCore::behind_environment(std::string_view topic_filter) c
 
 // The completion of an unsubscribe runs in a turn, once the broker has nothing of the filter any more.
 Status ClientCore::await_unsubscribed(std::uint32_t filter, Completion done) noexcept {
-  if (done) {
-    const std::uint32_t waiter = unsubscribe_waiters_.add();
-    if (waiter == kNoSlot) return Error(Errc::no_memory, "no memory for the completion of unsubscribe");
-    unsubscribe_waiters_[waiter].done = std::move(done);
-    unsubscribe_waiters_[waiter].filter = filter;
-  }
-  want_reconcile();
+  want_reconcile();  // the callback is taken off, whether there is memory for the completion or not
+  if (!done) return {};
+  const std::uint32_t waiter = unsubscribe_waiters_.add();
+  if (waiter == kNoSlot) return Error(Errc::no_memory, "no memory for the completion of unsubscribe");
+  unsubscribe_waiters_[waiter].done = std::move(done);
+  unsubscribe_waiters_[waiter].filter = filter;
   return {};
 }
 
