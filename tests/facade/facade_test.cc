@@ -221,17 +221,22 @@ TEST_F(Facade, DisconnectFromAnotherThreadWaitsForTheRunningCallback) {  // R-48
 
 TEST_F(Facade, NoLockIsHeldWhileACallbackRuns) {  // I-27
   RealtimeClient session;
+  std::thread other;
   Mailbox<Errc> outcomes;
+  bool answered = false;
   RealtimeOptions options = realtime();
   // Another thread gets its answer while the callback runs and waits for it.
   options.on_state = [&](const StateChange& change) {
     if (change.to != ConnectionState::draining) return;
-    std::thread([&] { outcomes.put(session.wait(Duration::zero()).error().code()); }).join();
+    other = std::thread([&] { outcomes.put(session.wait(Duration::zero()).error().code()); });
+    answered = !outcomes.take(1).empty();
   };
   Result<RealtimeClient> rt = client->connect_realtime(std::move(options));
   ASSERT_TRUE(rt.ok());
   session = *rt;
   EXPECT_TRUE(rt->disconnect().ok());
+  if (other.joinable()) other.join();
+  EXPECT_TRUE(answered) << "the other thread had to wait for the end of the callback";
   EXPECT_EQ(outcomes.take(1), std::vector<Errc>{Errc::ack_timeout}) << "the session still lived at that moment";
 }
 

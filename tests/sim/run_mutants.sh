@@ -104,7 +104,7 @@ hunt_by_sim() {
 hunt_by_test() {
   program=$1
   shift
-  timeout 600 "$build/tests/$program" "$@" > "$log" 2>&1
+  timeout 120 "$build/tests/$program" "$@" > "$log" 2>&1
   status=$?
   [ "$status" -ne 0 ] || return
   found=$(sed -n 's/^\[  FAILED  \] \([A-Za-z0-9_.\/]*\).*/\1/p' "$log" | head -n 1)
