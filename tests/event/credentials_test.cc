@@ -249,6 +249,13 @@ TEST(Credentials, OtherAnswers) {  // C-11, C-12, J-01, J-12, J-13, J-14
   const Result<Credentials> page = parsed("\n <!DOCTYPE html><html><title>Sign in to Secret</title></html>");
   EXPECT_EQ(page.error().code(), Errc::json_invalid);
   EXPECT_NE(page.error().what().find("HTML"), std::string_view::npos);
+  EXPECT_NE(parsed("\r\n\t<html>").error().what().find("HTML"), std::string_view::npos);
+  // Two of them share the block in which escapes are undone.
+  Members escaped = good();
+  escaped["region"] = R"("eu\u002dwest-1")";
+  escaped["envSlug"] = R"("pr\u006fd")";
+  const Result<Credentials> both = parsed(body_of(escaped));
+  ASSERT_TRUE(both.ok());
 
   EXPECT_EQ(code_with("extra", "{\"deep\":[1,{\"a\":null}]}"), Errc::none);
   EXPECT_EQ(code_with("extra", in_quotes(std::string(60 * 1024, 'x'))), Errc::none);

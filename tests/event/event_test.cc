@@ -149,6 +149,16 @@ TEST(Event, ThreeShapesOfBody) {
   }
 }
 
+TEST(Event, WhiteSpaceAroundABodyIsNone) {  // RFC 8259 2
+  for (const std::string_view body : {"\r\n\t {\"id\":\"x\"}", "{\"id\":\"x\"}\t \r\n", "\r{\"id\":\"x\"}\r"}) {
+    expect_agreement(body);
+    EventScratch scratch;
+    const Event event(delivered(body), scratch);
+    EXPECT_EQ(event.id(), "x");
+    EXPECT_TRUE(event.payload() || event.bare());
+  }
+}
+
 TEST(Event, BodiesThatAreNoObject) {  // J-01
   for (const std::string_view body : {"", " ", "null", "[]", "\"x\"", "1", "hello", "{", "{}x", "{\"a\":\"\xFF\"}"}) {
     expect_agreement(body);
@@ -216,6 +226,8 @@ TEST(Event, NanosecondsAlsoFromAStringOfDigits) {
   EXPECT_EQ(start("18446744073709551615"), UINT64_MAX);
   EXPECT_EQ(start("\"\\u0031\\u0032\""), 12U);
   EXPECT_EQ(start("\"007\""), 7U);
+  EXPECT_FALSE(start("\"99999999999999999999\"")) << "the last digit alone takes it over the end";
+  EXPECT_FALSE(start("\"184467440737095516150\"")) << "and here the multiplication";
   for (const std::string_view value : {"\"18446744073709551616\"", "18446744073709551616", "\"\"", "\"1 \"", "\"+1\"",
                                        "\"0x1\"", "-1", "1.0", "1e3", "null", "[1]"}) {
     EXPECT_FALSE(start(value)) << value;

@@ -250,6 +250,8 @@ TEST(Payload, CopiesAndMovesWhereverItKeepsItsText) {
   Payload& alias = self;
   self = alias;
   EXPECT_EQ(self.json(), large);
+  self = std::move(alias);
+  EXPECT_EQ(self.json(), large);
   Payload gone = std::move(self);
   self = "{}";
   EXPECT_EQ(self.json(), "{}");
