@@ -17,6 +17,7 @@ constexpr Duration kRetryLadder[] = {milliseconds(250), milliseconds(500), milli
                                      milliseconds(4000)};
 constexpr std::size_t kRetryLadderCount = sizeof kRetryLadder / sizeof kRetryLadder[0];
 
+constexpr bool successful(std::uint16_t status) noexcept { return status == 200 || status == 201; }
 constexpr bool retryable_status(std::uint16_t status) noexcept {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -246,13 +247,14 @@ bool Fetch::decode(Instant now) noexcept {
       if (head.count("retry-after") == 1) static_cast<void>(retry_after_.assign(head.find("retry-after")));
     } else if (step.kind == Kind::body) {
       if (!body_) body_ = host_.buffers().take(limits::kHttpBodyBytes);
-      if (!body_) {
+      if (body_) {
+        const std::size_t taken = std::min(step.data.size(), body_.room());
+        std::memcpy(body_.writable().data(), step.data.data(), taken);
+        body_.commit(taken);
+      } else if (successful(status_)) {
         attempt_failed(Error(Errc::no_memory, "no memory for the credentials' body"), true);
         return false;
-      }
-      const std::size_t taken = std::min(step.data.size(), body_.room());
-      std::memcpy(body_.writable().data(), step.data.data(), taken);
-      body_.commit(taken);
+      }  // of a refusal the status says enough: without its text it is no other one, and is not asked for again
     }
     in_.consume(step.consumed);
     if (step.kind == Kind::need_more) return true;
@@ -282,7 +284,7 @@ void Fetch::on_stream_end(IoOutcome outcome) noexcept {
 }
 
 void Fetch::judge_response(Instant now) noexcept {
-  if (status_ == 200 || status_ == 201) {
+  if (successful(status_)) {
     // The buffers are wiped by end_attempt, after the body was judged.
     judge_body(body_.readable(), date_.view(), date_count_, sent_at_);
     return;

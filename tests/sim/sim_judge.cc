@@ -545,7 +545,10 @@ void Judge::closing(Connection& connection) {
   }
   note.read = connection.read_total();
   Watched& it = of(connection.host());
-  if (note.connected) count_loss(it);
+  if (note.connected) {
+    count_loss(it);
+    it.last_end = world_.now();
+  }
   if (note.garbled) {
     // What it brought is forgotten: events from here on are judged again, unless another is as bad.
     it.garbled = std::any_of(notes_.begin(), notes_.end(), [&it](const auto& other) {

@@ -361,6 +361,7 @@ struct Watched {
   Instant fetch_started;
   Instant fetch_sent;  // the last attempt's start
   Instant refresh_from, refresh_to;
+  Instant last_end;  // of a connection to the broker that was connected
   bool refresh_planned = false;
   bool refresh_forced = false;
   Instant live_before = Instant::never();  // of the one before it

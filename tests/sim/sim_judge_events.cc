@@ -205,6 +205,8 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
     mark(Mark::twin_kept);
   } else if (world_.now() - note.sent[at].at > seconds(5)) {
     // CONTRACT 6.4: the memory of a swap lasts for 5 s after the old connection's end.
+  } else if (!record.has_id && seen.first < it.last_end && world_.now() - it.last_end > limits::kDedupHold) {
+    // The same where it was the new connection that ended, and the old one, which serves again, was held up for longer.
   } else if (!event.maybe_duplicate() || (record.has_id && it.account.refused == 0 && wanted.kind != SlotKind::raw)) {
     // CONTRACT 6: one without an id, or whose body nobody reads, comes again only when it says so; one with an id only
     // where there was no memory.
