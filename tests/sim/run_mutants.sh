@@ -5,7 +5,7 @@
 #   run_mutants.sh [-b FOLDER] [-s SEEDS] [-j JOBS] [NAME...]     without a name: all of them
 #
 # A patch begins with a line that says what it breaks. Two more may follow:
-#   # Hunt: --year --seeds 3                       these seeds of the simulator, in place of SEEDS (1000) short ones
+#   # Hunt: --year --seeds 1                       these seeds of the simulator, in place of SEEDS (1000) short ones
 #   # Hunter: net_test --gtest_filter=Suite.Name   a test, for what is not in the simulator's world (TLS, threads)
 #
 # FOLDER (build-mutants) holds the copy and its build and is kept, so a second run is quick: what the unchanged tree has
