@@ -226,6 +226,7 @@ class ClientCore final : public Driven,
   [[nodiscard]] bool answers_awaited(std::uint8_t connection) const noexcept;
   void on_refused(std::uint8_t connection, std::uint32_t filter, mqtt::ReasonCode reason) noexcept;
   void settle_subscriptions() noexcept;
+  void ask_for_refused(std::uint8_t connection) noexcept;
   void check_restored() noexcept;
   void forget_grants(std::uint8_t connection) noexcept;
   void copy_grants(std::uint8_t from, std::uint8_t to) noexcept;

@@ -26,13 +26,12 @@ bool ClientCore::overlaps(std::uint8_t connection) const noexcept {
          beside.client_id != connections_[connection]->client_id;
 }
 
-// Was it delivered on an earlier connection than this one? In an overlap the other connection has a session of its own:
-// what it delivered is the swap's business, and what either repeats was delivered before both.
+// Was it delivered on another connection than this one? In an overlap the one beside it has a session of its own: what
+// that delivered is the swap's business.
 bool ClientCore::delivered_earlier(std::uint8_t connection, const EventKey& key) const noexcept {
   const std::uint32_t epoch = connections_[connection]->epoch;
   if (!overlaps(connection)) return delivered_.delivered_before(key, epoch);
-  const std::uint32_t beside = connections_[connection == 0 ? 1 : 0]->epoch;
-  return delivered_.last_delivered_before(key, beside < epoch ? beside : epoch);
+  return delivered_.last_delivered_elsewhere(key, epoch, connections_[connection == 0 ? 1 : 0]->epoch);
 }
 
 // Nobody reads this body, but somebody who is not there any more may have when it came first.

@@ -59,8 +59,8 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   if (has(refresh::kStartRestore)) start_restore();
   if (has(refresh::kActivate)) activate();
   if (has(refresh::kPromoteRetiring)) {
-    serving_ = retiring_;
-    retiring_ = kNoConnection;
+    serving_ = std::exchange(retiring_, kNoConnection);
+    ask_for_refused(serving_);
   }
   if (has(refresh::kBeginDrain)) begin_drain();
   if (has(refresh::kEndRetiring)) end_retiring();

@@ -405,6 +405,8 @@ void ClientCore::on_link_subscribed(Link& link, std::uint32_t token, Bytes reaso
 // on the one connection there is, a filter is refused for good, or for now and tried again up to three
 // times. On a new connection beside one where it is live, the swap is held up: three times, then the filter is lost.
 void ClientCore::on_refused(std::uint8_t connection, std::uint32_t index, mqtt::ReasonCode reason) noexcept {
+  // What a connection on its way out refuses nobody needs, unless it has to serve again.
+  if (connection == retiring_) return;
   Filter& filter = filters_[index];
   filter.refusals = filter.refused_with == reason ? static_cast<std::uint8_t>(filter.refusals + 1) : std::uint8_t{1};
   filter.refused_with = reason;
@@ -446,6 +448,14 @@ void ClientCore::on_link_unsubscribed(Link& link, std::uint32_t token, Bytes rea
       tell_unsubscribed(batch.filters[at], Status(error));
       if (abandoned_) return;
     }
+  }
+  reconcile_wanted_ = true;
+}
+
+// The old connection serves again: what it refused while it was on its way out is asked for once more.
+void ClientCore::ask_for_refused(std::uint8_t connection) noexcept {
+  for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
+    if (filters_[index].grants[connection] == Grant::refused) filters_[index].grants[connection] = Grant::none;
   }
   reconcile_wanted_ = true;
 }

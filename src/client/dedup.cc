@@ -171,10 +171,13 @@ bool DeliveredRing::remember(const EventKey& key, std::uint32_t epoch) noexcept 
   return true;
 }
 
-bool DeliveredRing::last_delivered_before(const EventKey& key, std::uint32_t oldest) const noexcept {
+bool DeliveredRing::last_delivered_elsewhere(const EventKey& key, std::uint32_t epoch,
+                                             std::uint32_t beside) const noexcept {
   if (table_ == nullptr) return false;
   const std::uint32_t at = *link_of(key);
-  return at != 0 && table_->entries[at - 1].epoch < oldest;
+  if (at == 0) return false;
+  const std::uint32_t delivered = table_->entries[at - 1].epoch;
+  return delivered != epoch && delivered != beside;
 }
 
 bool DeliveredRing::delivered_before(const EventKey& key, std::uint32_t epoch) const noexcept {

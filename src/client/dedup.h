@@ -91,9 +91,10 @@ class DeliveredRing {
   // False on an exhausted heap: nothing is remembered.
   bool remember(const EventKey& key, std::uint32_t epoch) noexcept;
   [[nodiscard]] bool delivered_before(const EventKey& key, std::uint32_t epoch) const noexcept;
-  // Was its last delivery in an epoch before this one? For the two connections of a swap, of which neither repeats what
-  // the other delivered: `oldest` is the earlier epoch of the two.
-  [[nodiscard]] bool last_delivered_before(const EventKey& key, std::uint32_t oldest) const noexcept;
+  // Was its last delivery in neither of these epochs? For the two connections of a swap, of which neither repeats what
+  // the other delivered.
+  [[nodiscard]] bool last_delivered_elsewhere(const EventKey& key, std::uint32_t epoch,
+                                              std::uint32_t beside) const noexcept;
   void clear() noexcept;
 
  private:

@@ -356,6 +356,7 @@ struct Watched {
   // The machine.
   refresh::Phase phase = refresh::Phase::idle;
   Instant phase_since;
+  refresh::InputKind last_input = refresh::InputKind::tick;
   ConnectionState state = ConnectionState::idle;
   std::uint32_t draw = 0;
   Instant fetch_started;

@@ -67,7 +67,12 @@ void Judge::enter_phase(Watched& client, Phase phase) {
   const Phase before = client.phase;
   client.phase = phase;
   client.phase_since = world_.now();
-  if ((before == Phase::overlap || before == Phase::drain) && phase == Phase::live) {
+  const bool between = before == Phase::overlap || before == Phase::drain;
+  if (between && phase == Phase::live && client.last_input == InputKind::serving_lost) {
+    // The old one serves again, as if it had never stopped.
+    client.live_since = client.live_before;
+    client.active_link = client.active_before;
+  } else if (between && phase == Phase::live) {
     ++client.swaps;
     ++totals.swaps;
     mark(Mark::swapped);
@@ -117,6 +122,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       check(29, record.size == static_cast<std::uint32_t>(it.phase) || it.phase == Phase::idle || record.size == 0,
             [] { return std::string("the phase moved without a word"); });
       const auto kind = static_cast<InputKind>(record.number);
+      it.last_input = kind;
       if (kind == InputKind::serving_lost && it.phase == Phase::overlap) mark(Mark::old_served_again);
       if (kind == InputKind::tick && it.phase == Phase::drain && it.outstanding != 0 &&
           world_.now() - it.phase_since >= limits::kDrainTimeout) {
