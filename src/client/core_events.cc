@@ -31,7 +31,7 @@ bool ClientCore::overlaps(std::uint8_t connection) const noexcept {
 bool ClientCore::delivered_earlier(std::uint8_t connection, const EventKey& key) const noexcept {
   const std::uint32_t epoch = connections_[connection]->epoch;
   if (!overlaps(connection)) return delivered_.delivered_before(key, epoch);
-  return delivered_.last_delivered_elsewhere(key, epoch, connections_[connection == 0 ? 1 : 0]->epoch);
+  return delivered_.delivered_elsewhere(key, epoch, connections_[connection == 0 ? 1 : 0]->epoch);
 }
 
 // Nobody reads this body, but somebody who is not there any more may have when it came first.

@@ -153,11 +153,14 @@ bool DeliveredRing::remember(const EventKey& key, std::uint32_t epoch) noexcept 
     if (table_ == nullptr) return false;
     std::memset(static_cast<void*>(table_), 0, sizeof(Table));
   }
-  std::uint64_t earlier = 0;
+  std::uint32_t earlier = 0;
+  std::uint32_t earlier_epoch = 0;
   std::uint32_t* const old = link_of(key);
   if (*old != 0) {
     Entry& entry = table_->entries[*old - 1];
-    earlier = entry.epoch == epoch ? entry.earlier : number_of(*old - 1);
+    const bool same = entry.epoch == epoch;
+    earlier = same ? entry.earlier : static_cast<std::uint32_t>(number_of(*old - 1));
+    earlier_epoch = same ? entry.earlier_epoch : entry.epoch;
     *old = entry.chain;
     entry.chain = kUnlinked;
   }
@@ -166,18 +169,24 @@ bool DeliveredRing::remember(const EventKey& key, std::uint32_t epoch) noexcept 
   if (table_->count >= limits::kReconnectDedupEntries && entry.chain != kUnlinked) *link_of(entry.key) = entry.chain;
   ++table_->count;
   std::uint32_t& bucket = table_->buckets[bucket_of(key)];
-  entry = {.key = key, .earlier = earlier, .epoch = epoch, .chain = bucket};
+  entry = {.key = key, .earlier = earlier, .earlier_epoch = earlier_epoch, .epoch = epoch, .chain = bucket};
   bucket = index + 1;
   return true;
 }
 
-bool DeliveredRing::last_delivered_elsewhere(const EventKey& key, std::uint32_t epoch,
-                                             std::uint32_t beside) const noexcept {
+// It has not been driven out of sight since. Numbers of deliveries go round after 2^32, and none is that old.
+bool DeliveredRing::has_earlier(const Entry& entry) const noexcept {
+  const std::uint32_t ago = static_cast<std::uint32_t>(table_->count) - entry.earlier;
+  return entry.earlier_epoch != 0 && ago < limits::kReconnectDedupEntries;
+}
+
+bool DeliveredRing::delivered_elsewhere(const EventKey& key, std::uint32_t epoch, std::uint32_t beside) const noexcept {
   if (table_ == nullptr) return false;
   const std::uint32_t at = *link_of(key);
   if (at == 0) return false;
-  const std::uint32_t delivered = table_->entries[at - 1].epoch;
-  return delivered != epoch && delivered != beside;
+  const Entry& entry = table_->entries[at - 1];
+  if (entry.epoch != epoch && entry.epoch != beside) return true;
+  return has_earlier(entry) && entry.earlier_epoch != epoch && entry.earlier_epoch != beside;
 }
 
 bool DeliveredRing::delivered_before(const EventKey& key, std::uint32_t epoch) const noexcept {
@@ -186,7 +195,7 @@ bool DeliveredRing::delivered_before(const EventKey& key, std::uint32_t epoch) c
   if (at == 0) return false;
   const Entry& entry = table_->entries[at - 1];
   if (entry.epoch != epoch) return true;
-  return entry.earlier != 0 && table_->count - entry.earlier < limits::kReconnectDedupEntries;
+  return has_earlier(entry);
 }
 
 }  // namespace axonpush::inline v0

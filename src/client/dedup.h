@@ -91,17 +91,17 @@ class DeliveredRing {
   // False on an exhausted heap: nothing is remembered.
   bool remember(const EventKey& key, std::uint32_t epoch) noexcept;
   [[nodiscard]] bool delivered_before(const EventKey& key, std::uint32_t epoch) const noexcept;
-  // Was its last delivery in neither of these epochs? For the two connections of a swap, of which neither repeats what
-  // the other delivered.
-  [[nodiscard]] bool last_delivered_elsewhere(const EventKey& key, std::uint32_t epoch,
-                                              std::uint32_t beside) const noexcept;
+  // Was it delivered in neither of these epochs, as far as the last two are known? For the two connections of a swap,
+  // of which neither repeats what the other delivered.
+  [[nodiscard]] bool delivered_elsewhere(const EventKey& key, std::uint32_t epoch, std::uint32_t beside) const noexcept;
   void clear() noexcept;
 
  private:
   static constexpr std::uint32_t kUnlinked = UINT32_MAX;
   struct Entry {
     EventKey key;
-    std::uint64_t earlier = 0;  // its last delivery in an epoch before this one, as number_of(); 0: there was none
+    std::uint32_t earlier = 0;        // its last delivery in another epoch before this one: number_of(), in 32 bits
+    std::uint32_t earlier_epoch = 0;  // of that; 0: there was none
     std::uint32_t epoch = 0;
     std::uint32_t chain = 0;  // the next entry of the same bucket, plus one; kUnlinked: delivered again since
   };
@@ -115,6 +115,7 @@ class DeliveredRing {
   // What leads to the entry of `key`: its bucket or the entry before it; *link_of() is 0 when there is none.
   [[nodiscard]] std::uint32_t* link_of(const EventKey& key) const noexcept;
   [[nodiscard]] std::uint64_t number_of(std::uint32_t index) const noexcept;
+  [[nodiscard]] bool has_earlier(const Entry& entry) const noexcept;
 
   Table* table_ = nullptr;
 };

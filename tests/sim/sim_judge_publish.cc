@@ -89,9 +89,14 @@ void Judge::note_overtaken(Watched& client, std::uint64_t number) {
 // that any waits; and one that later ones have overtaken is sent again or given up.
 void Judge::check_waiting(Watched& client) {
   if (client.outstanding == 0 || client.disconnecting || !refresh::has_serving(client.phase)) return;
+  // The connection may have ended a moment ago, and the machine not know it yet.
+  bool serves = false;
   for (std::size_t at = 0; at < client.host->open_connections(); ++at) {
-    if (client.host->connection(at)->port() == 8443 && note_of(*client.host->connection(at)).harmed) return;
+    if (client.host->connection(at)->port() != 8443) continue;
+    if (note_of(*client.host->connection(at)).harmed) return;
+    serves = true;
   }
+  if (!serves) return;
   const Instant since =
       std::max({client.connected_since, client.unanswered_at, client.harmed_until, client.host->paused_until});
   if (since > world_.now()) return;
