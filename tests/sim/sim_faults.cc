@@ -434,11 +434,13 @@ int Run::connack(BrokerPeer& peer, const SeenConnect& seen) {
   return user.api.token_valid(seen.user_name) ? 0 : 0x87;
 }
 
-int Run::suback(BrokerPeer& peer, const std::string&) {
+int Run::suback(BrokerPeer& peer, const std::string& filter) {
   Troubles& it = user_of(peer).troubles;
   if (world_.now() >= suback_late_until_) broker_.suback_delay = milliseconds(plan_.knob(WorldKnob::suback_ms));
   if (broker_.suback_delay > seconds(3)) judge_.harm(peer.link());
-  if (!use(it.suback_reason)) return -1;
+  const bool refuses = use(it.suback_reason);
+  judge_.answered(peer, filter, refuses);
+  if (!refuses) return -1;
   judge_.harm(peer.link());
   return static_cast<int>(it.suback_reason.value);
 }

@@ -217,6 +217,7 @@ void Judge::end_life(std::size_t client) {
 void Judge::begin_session(std::size_t client) {
   Watched& it = watched(client);
   ++it.sessions;
+  it.refused_last = 0;
   it.in_session = true;
   it.over = false;
   it.disconnecting = false;

@@ -235,6 +235,7 @@ class Judge final : public WorldObserver {
   void drop_filter(std::size_t client, std::uint8_t filter);
   void granted(std::size_t client, std::size_t slot);
   void refused(std::size_t client, std::size_t slot);
+  void answered(BrokerPeer& peer, const std::string& topic_filter, bool refused);  // a SUBSCRIBE
 
   // --- Publishes (sim_judge_publish.cc)
   std::uint64_t begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion);
@@ -325,6 +326,7 @@ struct Watched {
   std::uint64_t losses = 0;       // connections lost or retired
   // Slots, by bit.
   std::vector<Slot> slots;
+  std::uint32_t refused_last = 0;  // the filters whose last SUBACK was a refusal, by bit
   Instant slots_changed;
   std::uint64_t active = 0;
   struct Seen {

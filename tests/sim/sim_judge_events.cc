@@ -95,6 +95,18 @@ void Judge::refused(std::size_t client, std::size_t slot) {
   drop_slot(client, slot);
 }
 
+void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool refused) {
+  Watched& it = watched(note_of(peer.link()).client);
+  // What a new connection refuses holds it up: that is no excuse.
+  if (refused && static_cast<std::uint64_t>(peer.link().id()) != it.active_link) return;
+  std::uint32_t& last = it.refused_last;
+  for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
+    if (filter(index) != topic_filter) continue;
+    const std::uint32_t its_bit = std::uint32_t{1} << index;
+    last = refused ? last | its_bit : last & ~its_bit;
+  }
+}
+
 void Judge::on_sent(BrokerPeer& peer, const Message& message) {
   LinkNote& note = note_of(peer.link());
   const auto number = static_cast<std::uint32_t>(message.tag);

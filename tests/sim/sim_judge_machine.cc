@@ -256,6 +256,8 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
   if (before == nullptr || after == nullptr) return;
   for (const Slot& slot : client.slots) {
     if (slot.kind == SlotKind::handler || !slot.active || !slot.told || slot.lost) continue;
+    // Refused on the old connection where it stood nevertheless: it is asked for again when its time has come.
+    if ((client.refused_last >> slot.filter & 1) != 0) continue;
     check(19, before->filters.count(filter(slot.filter)) == 0 || after->filters.count(filter(slot.filter)) != 0, [&] {
       return "the new connection of client " + std::to_string(client.index) +
              " serves, and the broker has not granted " + filter(slot.filter) + " on it";
