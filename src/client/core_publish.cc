@@ -235,6 +235,8 @@ bool ClientCore::publishes_ready() noexcept {
 }
 
 void ClientCore::pump_publishes() noexcept {
+  // [MQTT-3.3.4-7]: of what a resumed session is owed, as much at a time as this connection's Receive Maximum allows.
+  if (serving_ != kNoConnection && at(serving_).link.up() && at(serving_).session.resends_pending()) resend(serving_);
   while (publishes_ready()) {
     const std::uint32_t token = publishes_.front();
     publishes_.dequeue_front();

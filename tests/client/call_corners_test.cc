@@ -2,6 +2,10 @@
 // time.
 #include <gtest/gtest.h>
 
+#include <axonpush/trace.h>
+
+#include <memory>
+
 #include "client/scenario.h"
 
 namespace axonpush::test {
@@ -159,7 +163,73 @@ TEST(SubscribeCall, MoreThanMayBeInFlightWaitForTheAnswers) {  // I-21: 28 reque
   for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << violation;
 }
 
+TEST(SubscribeCall, ARefusalFindsOnlyTheCallbacksThatAreLeft) {  // R-21, CONTRACT 5
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  std::vector<std::string> told;
+  Result<Subscription> first = Error(Errc::internal);
+  ASSERT_TRUE(
+      scene.subscribe({.channel_id = "a"}, [&](const Event&) { EXPECT_TRUE(scene.rt.unsubscribe(*first).ok()); }).ok());
+  scene.broker.suback_reason = [](const std::string&) { return 0x87; };
+  // The event and the refusal come in one piece: one of two callbacks is taken off between them.
+  scene.broker.on_packet = [&](sim::BrokerPeer&, int type) {
+    if (type == 8) scene.broker.publish(scene.topic("a"), "{}");
+  };
+  first = scene.rt.subscribe(
+      {.channel_id = "b"}, [](const Event&) {},
+      [&](const Status& status) { told.push_back("first " + std::string(name_of(status.error().code()))); });
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(
+      scene.rt
+          .subscribe(
+              {.channel_id = "b"}, [](const Event&) {},
+              [&](const Status& status) { told.push_back("second " + std::string(name_of(status.error().code()))); })
+          .ok());
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(told, (std::vector<std::string>{"second suback_failed", "first closed"}));
+}
+
+TEST(SubscribeCall, WhatACallbackOwnsMayBeTheClient) {
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  int after = 0;
+  {
+    const std::shared_ptr<void> owner(nullptr, [&scene](void*) { scene.client.reset(); });
+    ASSERT_TRUE(scene.rt.subscribe({.channel_id = "a"}, [owner](const Event&) {}).ok());
+    ASSERT_TRUE(scene.rt.subscribe({.channel_id = "b"}, [](const Event&) {}).ok());
+  }
+  scene.world.run_for(seconds(1));
+  ASSERT_TRUE(scene.rt.disconnect([&](const Status&) { ++after; }).ok());
+  scene.world.run_for(seconds(10));
+  EXPECT_EQ(scene.client, nullptr);
+  EXPECT_EQ(after, 0) << "no callback of a client that is gone";
+  EXPECT_EQ(scene.host.open_connections(), 0U);
+}
+
 // --- publish
+
+TEST(PublishCall, WhatIsSentAgainAndNotAnsweredIsNoReasonToWaitForEver) {  // R-38, MQTT 5 4.9
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  scene.broker.answer_publish = false;
+  int told = 0;
+  for (int n = 0; n < 5; ++n) {
+    ASSERT_TRUE(scene.rt
+                    .publish({.channel_id = "p", .identifier = "i", .payload = "{}"},
+                             [&told](const Result<Published>&) { ++told; })
+                    .ok());
+  }
+  scene.world.run_for(seconds(1));
+  scene.broker.receive_maximum = 2;  // of the connection that resumes the session: three wait for their turn
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 2; }, seconds(30)));
+  EXPECT_EQ(scene.errors.back().error.code(), Errc::ack_timeout);
+  scene.broker.answer_publish = true;
+  ASSERT_TRUE(scene.run_until([&] { return told == 5; }, minutes(2)));
+  for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << violation;
+}
 
 TEST(PublishCall, WhatCannotBeSerialisedIsRefusedAtBothQos) {  // J-19, T-14, FAULTS 3.4
   for (const auto delivery : {PublishOptions::Delivery::at_most_once, PublishOptions::Delivery::at_least_once}) {
@@ -283,6 +353,31 @@ TEST(ReportCall, OneMadeInsideOnErrorIsToldInTheNextTurn) {  // I-27
   scene.rt.report(Error(Errc::internal, "the first"));
   scene.world.run_for(seconds(1));
   EXPECT_EQ(told, (std::vector<Errc>{Errc::internal, Errc::quota, Errc::quota}));
+}
+
+class ConnectingSink final : public TraceSink {
+ public:
+  void record(const TraceRecord&) noexcept override {
+    if (client == nullptr) return;
+    ++calls;
+    refused += client->connect_realtime({}, {}).error().code() == Errc::closed;
+  }
+  Client* client = nullptr;
+  int calls = 0;
+  int refused = 0;
+};
+
+TEST(TraceHook, ASinkThatConnectsIsRefused) {
+  ConnectingSink sink;
+  Scenario scene;
+  ClientOptions options = Scenario::client_options();
+  options.trace = &sink;
+  scene.make(std::move(options));
+  sink.client = scene.client.get();
+  ASSERT_TRUE(scene.connect());
+  sink.client = nullptr;
+  EXPECT_GE(sink.calls, 5);
+  EXPECT_EQ(sink.refused, sink.calls);
 }
 
 TEST(TraceHook, MoreRecordsThanOneEntryKeepsAreCounted) {  // FAULTS 3.4
