@@ -119,6 +119,24 @@ TEST(HostContract, AnAnswerForAConnectionThatIsGoneIsNotBelieved) {  // R-33, R-
   for (const std::string& violation : scene.broker.violations) ADD_FAILURE() << violation;
 }
 
+TEST(HostContract, AWakeUpForInputThatNobodyReadsAnyMoreReadsNothing) {  // RFC 6455 7.1.1
+  Held scene;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  sim::BrokerPeer* const peer = scene.broker.newest();
+  peer->link().stuck = true;
+  ASSERT_TRUE(scene.rt.publish({.channel_id = "c", .identifier = "i", .payload = "{}"}).ok());
+  peer->send_packet("\xFF\xFF\xFF\xFF\xFF\xFF");
+  scene.world.run_for(milliseconds(10));
+  peer->send_frame(9, "ping");
+  scene.world.run_for(milliseconds(10));
+  const std::uint64_t read = peer->link().read_total();
+  const HeldHost::Opened broker = scene.held.opened.back();
+  scene.host.in_turn([&] { broker.sink->on_ready(broker.id, {.read = true, .write = true}); });
+  EXPECT_EQ(peer->link().read_total(), read) << "its last words wait to be sent; nothing is read any more";
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+}
+
 TEST(HostContract, InTheChildOfAForkEveryCallAnswersClosed) {
   Held scene;
   ASSERT_TRUE(scene.connect());

@@ -53,14 +53,16 @@ TEST(LinkInput, AnEventThatSaysItIsTextAndIsNotIsRefusedAlone) {  // M-28
   sim::BrokerSession& session = scene.broker.sessions[peer->client_id()];
   const std::string is_text("\x01\x01", 2);
   int packet_id = 0;
-  for (const char* body : {"text", "\xC3\x28", "more"}) {
+  const auto send = [&](const std::string& properties, const char* body) {
     session.in_flight[static_cast<std::uint16_t>(++packet_id)] = {};
     session.in_flight_order.push_back(static_cast<std::uint16_t>(packet_id));
-    peer->send_packet(publish_packet(0x32, scene.topic("a"), packet_id, is_text, body));
-  }
+    peer->send_packet(publish_packet(0x32, scene.topic("a"), packet_id, properties, body));
+  };
+  for (const char* body : {"text", "\xC3\x28", "more"}) send(is_text, body);
+  send(std::string("\x02\0\0\0\x09", 5), "\xC3\x28");  // a Message Expiry Interval says nothing of text
   scene.world.run_for(seconds(1));
-  EXPECT_EQ(bodies, (std::vector<std::string>{"text", "more"}));
-  ASSERT_EQ(seen.sizes.size(), 3U) << "each has its PUBACK";
+  EXPECT_EQ(bodies, (std::vector<std::string>{"text", "more", "\xC3\x28"}));
+  ASSERT_EQ(seen.sizes.size(), 4U) << "each has its PUBACK";
   EXPECT_EQ(seen.sizes[0], 4U);
   EXPECT_GT(seen.sizes[1], 4U) << "with the reason 0x99";
   EXPECT_EQ(seen.sizes[2], 4U);

@@ -1,11 +1,14 @@
 // Corners of swaps and of what is remembered across connections: each is a state in which two things go wrong, or
 // right, at once. In virtual time.
+#include <axonpush/refresh.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 
+#include "client/dedup.h"
 #include "client/scenario.h"
+#include "support/allocations.h"
 
 namespace axonpush::test {
 namespace {
@@ -247,7 +250,71 @@ TEST(OverlapCorner, WhatWasHandedOverInTheTurnOfALossHasGone) {  // CONTRACT 5: 
   EXPECT_EQ(scene.broker.stored.size(), 1U);
 }
 
+TEST(OverlapCorner, ARefreshWaitsUntilTheLastOldConnectionIsRead) {  // I-12: never a third one
+  Corner scene;
+  scene.broker.answer_close = false;
+  const std::uint64_t before = scene.broker.disconnects;
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.disconnects == before + 1; }));
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }, seconds(2)));
+  EXPECT_EQ(scene.rt.state(), ConnectionState::live);
+  EXPECT_EQ(scene.host.open_connections(), 2U) << "the old one is still read to its end";
+  EXPECT_EQ(scene.rt.refresh_now().error().code(), Errc::quota);
+}
+
+TEST(OverlapCorner, AFilterMadeMeanwhileAndRefusedByBothIsTheCallersToHear) {
+  Corner scene;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  scene.broker.suback_delay = seconds(1);
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 2; }));
+  scene.broker.suback_delay = Duration::zero();
+  scene.broker.suback_reason = [](const std::string& filter) {
+    return filter.find("/never/") != std::string::npos ? 0x87 : 1;
+  };
+  scene.broker.live()[0]->link().latency = milliseconds(500);  // the old one's refusal comes later
+  std::vector<Errc> told;
+  ASSERT_TRUE(scene.rt
+                  .subscribe(
+                      {.channel_id = "never"}, [](const Event&) {},
+                      [&](const Status& status) { told.push_back(status.error().code()); })
+                  .ok());
+  ASSERT_TRUE(scene.until_swaps(1));
+  scene.world.run_for(seconds(5));
+  EXPECT_EQ(told, std::vector<Errc>{Errc::suback_failed});
+  EXPECT_TRUE(scene.errors.empty()) << "it held nothing up";
+  scene.expect_no_violation();
+}
+
 // --- What is remembered
+
+TEST(RememberedCorner, AMemoryThatCouldNotBeginBeginsWithTheNextSwap) {  // R-54, CONTRACT 6.4
+  SwapDedup dedup;
+  std::uint64_t overflow = 0;
+  {
+    const FailAllocations fail(1, FailAllocations::Mode::from_then_on);
+    EXPECT_FALSE(dedup.begin());
+  }
+  const EventKey key{1, 2};
+  EXPECT_EQ(dedup.see(SwapDedup::Side::first, key, overflow), SwapDedup::Verdict::maybe_duplicate);
+  dedup.carry_over();
+  EXPECT_EQ(dedup.see(SwapDedup::Side::first, key, overflow), SwapDedup::Verdict::deliver);
+  EXPECT_EQ(dedup.see(SwapDedup::Side::second, key, overflow), SwapDedup::Verdict::drop);
+}
+
+TEST(RefreshCorner, ATickChangesNothingWhereNoDeadlineRuns) {  // FAULTS 1.0
+  using refresh::Phase;
+  for (const Phase phase : {Phase::idle, Phase::first_fetch, Phase::first_dial, Phase::live_fetch, Phase::live_dial,
+                            Phase::live_restore, Phase::fetch, Phase::dial, Phase::restore, Phase::closed}) {
+    refresh::State state;
+    state.phase = phase;
+    for (const Instant deadline : {Instant::never(), Instant::from_nanoseconds(5)}) {
+      state.deadline = deadline;
+      const refresh::Step step = refresh::step(state, {}, {}, Instant::from_nanoseconds(10));
+      EXPECT_EQ(step.state.phase, phase) << name_of(phase);
+      EXPECT_EQ(step.actions, refresh::kNone) << name_of(phase);
+    }
+  }
+}
 
 TEST(RememberedCorner, AnEventNobodyReadIsFoundAgainByItsBytes) {  // CONTRACT 6, last paragraph
   Scenario scene;

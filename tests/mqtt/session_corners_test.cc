@@ -93,6 +93,28 @@ TEST(MqttSessionCorner, AdoptsNoOthersGivingUpWhereItTakesNothing) {  // R-38
   EXPECT_EQ(after.publish(3), 2) << "nothing of this session's was given up";
 }
 
+TEST(MqttSessionCorner, PublishesAreOverdueOnlyWhereAllThatIsOutIs) {  // MQTT 5 4.9
+  Conversation talk(resuming(qos_2_terms()));
+  EXPECT_FALSE(talk.session.publishes_overdue()) << "not connected";
+  talk.accept();
+  EXPECT_FALSE(talk.session.publishes_overdue()) << "nothing is out";
+  EXPECT_EQ(talk.publish(1), 1);
+  EXPECT_EQ(talk.publish(2, Qos::exactly_once), 2);
+  talk.now = talk.now + seconds(15);
+  talk.session.on_received(talk.now);
+  EXPECT_EQ(talk.hear(talk.server.ack(PacketType::pubrec, 2)), "pubrel 2 0x00");
+  talk.now = talk.now + seconds(6);
+  EXPECT_EQ(talk.due(), "puback #1");
+  EXPECT_FALSE(talk.session.publishes_overdue()) << "the PUBCOMP has time still";
+  talk.session.on_sent(talk.now);
+  talk.session.on_received(talk.now);
+  talk.now = talk.now + seconds(15);
+  EXPECT_EQ(talk.due(), "puback #2");
+  EXPECT_TRUE(talk.session.publishes_overdue());
+  talk.session.discard();
+  EXPECT_FALSE(talk.session.publishes_overdue()) << "given up";
+}
+
 TEST(MqttSessionCorner, AtTheEndOfTimeEverythingIsDueOnceAndNothingTwice) {
   Conversation talk;
   talk.accept();
