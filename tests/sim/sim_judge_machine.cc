@@ -172,6 +172,10 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       it.refresh_planned = true;
       return;
     }
+    case TraceKind::fetch_failed:
+      // A host that stood still for longer than the whole fetch may take has not read what the endpoint answered.
+      if (record.error == Errc::http_timeout && it.host->paused_until > it.fetch_started) it.not_before = Instant();
+      return;
     case TraceKind::lost:
       it.lost = true;
       it.connected_since = Instant::never();
@@ -347,6 +351,8 @@ void Judge::on_issued(std::size_t client, Instant expires, bool skewed) {
 
 void Judge::on_api_answer(std::size_t client, int status, std::int64_t retry_after_s) {
   Watched& it = watched(client);
+  // The fetch may have ended before the endpoint had its request: then nobody reads what it says.
+  if (it.phase != Phase::first_fetch && it.phase != Phase::live_fetch && it.phase != Phase::fetch) return;
   if (status == 400 || status == 401 || status == 403 || status == 422) it.final_status = status;
   if (status == 401 || status == 403) mark(Mark::credentials_refused);
   if (retry_after_s > 0 && (status == 429 || status == 503)) {
