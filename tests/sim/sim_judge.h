@@ -286,6 +286,7 @@ class Judge final : public WorldObserver {
   void check_fetch(Watched& client);
   void check_dial(Watched& client);
   void check_activation(Watched& client, std::uint64_t connection);
+  void check_leaving(const Watched& client);
   void note_stay(Watched& client);
   void check_ladder(Watched& client, const ErrorReport& report);
   [[nodiscard]] Duration limit_of(const Watched& client, refresh::Phase phase) const;

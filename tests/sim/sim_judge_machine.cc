@@ -186,6 +186,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       return;
     case TraceKind::packet_out:
       if (record.number == 4 && record.connection == it.packet_link) it.packet_acknowledged = true;
+      if (record.number == 14 && record.connection == it.active_link) check_leaving(it);
       return;
     case TraceKind::active:
       check_activation(it, record.connection);
@@ -267,6 +268,17 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
              " serves, and the broker has not granted " + filter(slot.filter) + " on it";
     });
   }
+}
+
+// I-19: DISCONNECT goes out on the connection that serves when the session ends, or when something is wrong with it.
+void Judge::check_leaving(const Watched& client) {
+  bool excused = client.disconnecting || client.garbled || client.host->paused_until > Instant() ||
+                 world_.now() < client.harmed_until || client.account.refused != client.refusals_seen;
+  for (const std::unique_ptr<LinkNote>& note : notes_) {
+    if (note->client != client.index || note->life != client.life || note->id != client.active_link) continue;
+    excused = excused || note->harmed || note->garbled || note->unanswered || note->ended;
+  }
+  check(19, excused, [] { return std::string("the connection that serves is left, and nothing was wrong with it"); });
 }
 
 // Has a connection served for 30 s since the last failure?
