@@ -276,7 +276,9 @@ TEST_F(Facade, WhatTheEndOvertakesLeavesNothingBehind) {  // R-47
   const auto publish_holding = [&](RealtimeClient& session) {
     return session.publish_async(message(), [&called, token, session](const Result<Published>&) { called.put(1); });
   };
-  for (const bool in_flight : {true, false}) {
+  // A loop that ended inside its own callback is waited for by nobody: it is not the last one, so that it is over
+  // before the program is.
+  for (const bool in_flight : {false, true}) {
     client = make();
     Result<RealtimeClient> rt = client->connect_realtime(realtime());
     ASSERT_TRUE(rt.ok());
