@@ -359,6 +359,7 @@ void ClientCore::activate() noexcept {
   resend(serving_);
   const bool doubted = std::exchange(connection.in_doubt, false);
   if (lost_at_ != Instant::never() && (doubted || !connection.session.session_resumed())) report_gap(lost_at_, now);
+  if (abandoned_) return;  // by the callback that was told of the gap
   lost_at_ = Instant::never();
   taken_over_ = kNoConnection;
   settle_subscriptions();
