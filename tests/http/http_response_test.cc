@@ -472,6 +472,24 @@ TEST(HttpResponse, ErrorsSayWhereAndCarryTheStatus) {
   EXPECT_EQ(decoder.error().culprit(), Culprit::peer_malformed);
 }
 
+TEST(HttpResponse, ErrorsSayAtWhichByte) {
+  struct Place {
+    std::string input;
+    std::string_view at;  // the offset is where this stands
+  };
+  const Place places[] = {{"HTTP/1.1 2000 OK\r\n\r\n", "0 OK"},
+                          {"HTTP/1.1 099 OK\r\n\r\n", "099"},
+                          {"HTTP/1.1 2x0 OK\r\n\r\n", "x0"},
+                          {"HTTP/1.1\t200 OK\r\n\r\n", "\t"},
+                          {"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n", "Content"},
+                          {"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: gzip\r\n\r\n", "Transfer"}};
+  for (const Place& place : places) {
+    ResponseDecoder decoder;
+    ASSERT_EQ(decoder.next(bytes_of(place.input)).kind, StepKind::error) << place.input;
+    EXPECT_EQ(decoder.error().offset(), place.input.find(place.at)) << place.input;
+  }
+}
+
 TEST(HttpResponse, ErrorsCarryNoStatusOfAnInterimResponse) {  // an error's number once depended on the cut
   const std::pair<std::string_view, unsigned> rows[] = {
       {"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1= 200", 0},

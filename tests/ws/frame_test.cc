@@ -235,6 +235,31 @@ TEST(WsFrame, BoundsTheSumOfFragments)  // W-13, RFC 6455 7.4.1
   EXPECT_EQ(decoder.next(first).consumed, 11U);
 }
 
+TEST(WsFrame, TheSmallerOfBothLimitsHoldsForAMessageOfOneFrame)  // W-12, W-13
+{
+  const std::string eleven = frame(kBinary, "eleveneleve");
+  DecoderOptions options;
+  options.frame_payload_bytes_max = 10;
+  options.message_bytes_max = 20;
+  expect_broken({{"the frame's", eleven, Rule::frame_too_big, 1009, {}, 0, options}});
+  options.message_bytes_max = 0;
+  expect_broken({{"the frame's alone", eleven, Rule::frame_too_big, 1009, {}, 0, options}});
+  options.frame_payload_bytes_max = 20;
+  options.message_bytes_max = 10;
+  expect_broken({{"the message's", eleven, Rule::message_too_big, 1009, {}, 0, options}});
+}
+
+TEST(WsFrame, WhatIsWellFormedOfIllFormedTextIsNoEndOfItsMessage)  // RFC 6455 8.1
+{
+  std::string input = frame(kText, "ok\xFF");
+  FrameDecoder decoder(axonpush::ws::test::options_for_text());
+  const auto step = decoder.next({reinterpret_cast<std::uint8_t*>(input.data()), input.size()});
+  EXPECT_EQ(step.kind, FrameDecoder::Kind::data);
+  EXPECT_EQ(axonpush::text_of(Bytes(step.payload)), "ok");
+  EXPECT_FALSE(step.message_end);
+  EXPECT_EQ(decoder.next({}).rule, Rule::text_ill_formed);
+}
+
 TEST(WsFrame, ASumThatWouldOverflowIsTooBig)  // W-13
 {
   DecoderOptions options;
@@ -499,6 +524,7 @@ TEST(WsFrame, TellsEveryRuleInWords) {
     EXPECT_TRUE(error_of(rule));
   }
   EXPECT_FALSE(error_of(Rule::none));
+  EXPECT_EQ(close_code_of(Rule::none), 1000);
   EXPECT_EQ(text_of(static_cast<Rule>(255)), text_of(Rule::none));
   EXPECT_EQ(error_of(Rule::text_refused).code(), Errc::ws_unsupported);
   EXPECT_EQ(error_of(Rule::reserved_bits).code(), Errc::ws_protocol);
