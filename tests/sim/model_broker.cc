@@ -409,7 +409,7 @@ bool BrokerPeer::takes_over(const SeenConnect& seen) {
     if (broker_.takeover_disconnect) old->send_disconnect(0x8E);
     old->cut(Connection::Cut::orderly);
     old->closed_ = true;
-    if (broker_.director != nullptr) broker_.director->on_gone(*old);
+    if (broker_.director != nullptr) broker_.director->on_ousted(*old);
     session.peer = nullptr;
     session.ended_at = broker_.world_.now();
   }

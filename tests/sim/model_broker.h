@@ -87,7 +87,8 @@ class BrokerDirector {
   virtual void on_acknowledged(BrokerPeer&, std::uint16_t) {}
   virtual void on_pong(BrokerPeer&) {}
   virtual void on_leaving(BrokerPeer&) {}  // DISCONNECT came
-  virtual void on_gone(BrokerPeer&) {}     // the connection is over
+  virtual void on_gone(BrokerPeer&) {}     // the connection is over, by the client
+  virtual void on_ousted(BrokerPeer&) {}   // or by another one with its client id
 };
 
 class ModelBroker {

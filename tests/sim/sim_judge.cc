@@ -561,11 +561,9 @@ void Judge::closing(Connection& connection) {
   }
   hash(static_cast<std::uint64_t>(connection.id()) | 1ULL << 60);
   // I-19: the connection that serves is ended by us only for a reason.
-  if (!it.alive || it.disconnecting || !note.connected || note.harmed || it.garbled ||
-      it.account.refused != it.refusals_seen || world_.now() < it.harmed_until)
-    return;
+  if (!it.alive || !note.connected || note.harmed || excused_leaving(it)) return;
   const bool serves = static_cast<std::uint64_t>(connection.id()) == it.active_link;
-  check(19, !serves || note.retired || note.ended || note.unanswered || connection.host().paused_until > Instant(),
+  check(19, !serves || note.retired || note.left || note.ousted || note.unanswered,
         [] { return std::string("the connection that serves was closed, and nothing was wrong with it"); });
 }
 

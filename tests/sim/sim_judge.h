@@ -139,7 +139,8 @@ struct LinkNote {
   bool closed = false;
   bool harmed = false;
   bool retired = false;
-  bool ended = false;       // by the broker
+  bool ousted = false;      // ended by the broker, for another connection of the client's
+  bool left = false;        // with DISCONNECT, and judged then
   bool unanswered = false;  // a publish on it got no PUBACK
   bool connected = false;
   std::uint64_t read = 0;
@@ -252,6 +253,7 @@ class Judge final : public WorldObserver {
   void on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present);
   void on_pong(BrokerPeer& peer);
   void on_gone(BrokerPeer& peer);
+  void on_ousted(BrokerPeer& peer);
   void pinged(Connection& connection, std::uint64_t pings);  // a burst goes out to the client
   void garbled(Connection& connection);
   void harm(Connection& connection);
@@ -286,7 +288,8 @@ class Judge final : public WorldObserver {
   void check_fetch(Watched& client);
   void check_dial(Watched& client);
   void check_activation(Watched& client, std::uint64_t connection);
-  void check_leaving(const Watched& client);
+  void check_leaving(Watched& client);
+  [[nodiscard]] bool excused_leaving(const Watched& client) const;
   void note_stay(Watched& client);
   void check_ladder(Watched& client, const ErrorReport& report);
   [[nodiscard]] Duration limit_of(const Watched& client, refresh::Phase phase) const;

@@ -194,7 +194,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
     case TraceKind::retired:
       count_loss(it);
       for (const std::unique_ptr<LinkNote>& note : notes_) {
-        if (note->client == client && note->connected && !note->closed) note->retired = true;
+        if (note->client == client && note->life == it.life && note->id == record.connection) note->retired = true;
       }
       return;
     case TraceKind::closed:
@@ -270,13 +270,21 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
   }
 }
 
+// What may have spoilt any connection of the client's. A host that stood still has a minute to see what of
+// its connections is left.
+bool Judge::excused_leaving(const Watched& client) const {
+  const bool paused = client.host->paused_until != Instant() && world_.now() - client.host->paused_until < seconds(60);
+  return client.disconnecting || client.garbled || paused || world_.now() < client.harmed_until ||
+         client.account.refused != client.refusals_seen;
+}
+
 // I-19: DISCONNECT goes out on the connection that serves when the session ends, or when something is wrong with it.
-void Judge::check_leaving(const Watched& client) {
-  bool excused = client.disconnecting || client.garbled || client.host->paused_until > Instant() ||
-                 world_.now() < client.harmed_until || client.account.refused != client.refusals_seen;
+void Judge::check_leaving(Watched& client) {
+  bool excused = excused_leaving(client);
   for (const std::unique_ptr<LinkNote>& note : notes_) {
     if (note->client != client.index || note->life != client.life || note->id != client.active_link) continue;
-    excused = excused || note->harmed || note->garbled || note->unanswered || note->ended;
+    excused = excused || note->harmed || note->garbled || note->unanswered || note->ousted;
+    note->left = true;
   }
   check(19, excused, [] { return std::string("the connection that serves is left, and nothing was wrong with it"); });
 }
@@ -462,9 +470,13 @@ void Judge::on_pong(BrokerPeer& peer) {
 }
 
 void Judge::on_gone(BrokerPeer& peer) {
-  LinkNote& note = note_of(peer.link());
-  note.ended = true;
+  const LinkNote& note = note_of(peer.link());
   if (note.connected) count_loss(watched(note.client));
+}
+
+void Judge::on_ousted(BrokerPeer& peer) {
+  note_of(peer.link()).ousted = true;
+  on_gone(peer);
 }
 
 }  // namespace axonpush::sim

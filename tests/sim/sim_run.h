@@ -134,6 +134,7 @@ class Run final : public BrokerDirector {
   void on_sent(BrokerPeer& peer, const Message& message, bool) override { judge_.on_sent(peer, message); }
   void on_pong(BrokerPeer& peer) override { judge_.on_pong(peer); }
   void on_gone(BrokerPeer& peer) override { judge_.on_gone(peer); }
+  void on_ousted(BrokerPeer& peer) override { judge_.on_ousted(peer); }
 
   const Plan& plan_;
   std::unique_ptr<TlsWorld> tls_;  // outlives the world's connections
