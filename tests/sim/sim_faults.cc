@@ -114,13 +114,16 @@ void Run::trouble(const Decision& decision, std::size_t number) {
       return;
     case Verb::dial_refused:
       it.dial_refused = until;
+      it.refused_how = decision.c;
       return;
     case Verb::dial_black_hole:
       it.dial_black_hole = until;
+      it.black_hole_how = decision.c;
       return;
     case Verb::dial_slow:
       it.dial_slow = until;
       it.dial_slow_by = milliseconds(decision.a);
+      it.dial_slow_answer = milliseconds(decision.c);
       return;
     case Verb::upgrade_status:
       it.upgrade_status = few;
@@ -161,17 +164,24 @@ void Run::trouble(const Decision& decision, std::size_t number) {
       return;
     case Verb::restart:
       for (const std::unique_ptr<User>& each : users_) {
-        for (Connection* link : links_of(*each, 2)) {
+        const std::vector<Connection*> links = links_of(*each, 2);
+        Duration latest;
+        for (const Connection* link : links) latest = std::max(latest, link->latency);
+        for (Connection* link : links) {
           judge_.harm(*link);
+          if (decision.c != 0) link->latency = latest;
           link->end(Connection::Cut::reset);
         }
       }
       return;
     case Verb::wall_step:
       user.host().wall_offset = seconds(decision.a);
+      judge_.count_fault(user.index, decision.verb);
+      if (judge_.watched(user.index).in_session) judge_.mark(Mark::wall_stepped);
       return;
     case Verb::paused:
       user.host().paused_until = std::max(user.host().paused_until, until);
+      watch_kept(user, milliseconds(decision.b));
       harm(user);
       return;
     case Verb::no_entropy:
@@ -198,6 +208,21 @@ void Run::trouble(const Decision& decision, std::size_t number) {
   }
 }
 
+// whoever stood still is connected afterwards; over the same connection where its server has kept it.
+void Run::watch_kept(User& user, Duration still) {
+  judge_.count_fault(user.index, Verb::paused);
+  if (!judge_.watched(user.index).in_session || still < seconds(10)) return;
+  judge_.mark(still >= hours(26)     ? Mark::suspended_26_h
+              : still >= minutes(10) ? Mark::suspended_10_min
+                                     : Mark::suspended_10_s);
+  for (Connection* link : links_of(user, 2)) {
+    if (!judge_.note_of(*link).connected) continue;
+    world_.at(user.host().paused_until + seconds(1), [this, kept = link->shared_from_this()] {
+      if (kept->client_alive() && !kept->vanished) judge_.mark(Mark::blocked_and_kept);
+    });
+  }
+}
+
 // a peer that is gone without a word is missed within one and a half keep alives, the broker's own where it
 // has one, and the time for PINGRESP. A host that stands still meanwhile is excused.
 void Run::watch_half_open(Connection& link, std::size_t client) {
@@ -207,6 +232,7 @@ void Run::watch_half_open(Connection& link, std::size_t client) {
   world_.after(seconds(keep_alive * 3 / 2 + 15), [this, client, vanished, kept = link.shared_from_this()] {
     if (!kept->vanished || users_[client]->host().paused_until > vanished) return;
     judge_.check(30, !kept->client_alive(), [] { return std::string("a peer that vanished is not missed (R-25)"); });
+    judge_.mark(Mark::vanished);
   });
 }
 
@@ -224,28 +250,46 @@ void Run::watch_forbidden(Connection& link, std::size_t client) {
   });
 }
 
+// Nothing moves for so long.
+void Run::hold(Connection& link, Duration length) {
+  link.frozen = true;
+  world_.after(length, [kept = link.shared_from_this()] {
+    if (kept->vanished) return;
+    kept->frozen = false;
+    kept->thaw();
+  });
+}
+
+// At once, or with half of a packet as the last word.
+void Run::end_connection(Connection& link, const Decision& decision) {
+  auto* peer = static_cast<BrokerPeer*>(link.peer());
+  const Connection::Cut how = decision.verb == Verb::reset ? Connection::Cut::reset : Connection::Cut::orderly;
+  if (decision.c == 0 || !peer->connected()) {
+    link.end(how);
+    return;
+  }
+  // The head of a frame of 200 bytes, and that of the PUBLISH in it.
+  peer->send_raw(std::string("\x82\x7E\x00\xC8\x30\xC5\x01\x00", 8));
+  judge_.note_of(link).cut_mid_packet = true;
+  world_.after(milliseconds(1), [how, kept = link.shared_from_this()] { kept->end(how); });
+}
+
 void Run::trouble_connection(Connection& link, const Decision& decision, std::size_t number) {
   auto* peer = static_cast<BrokerPeer*>(link.peer());
   const Duration length = milliseconds(decision.b);
   judge_.harm(link);
   switch (decision.verb) {
     case Verb::cut:
-      link.end(Connection::Cut::orderly);
-      return;
     case Verb::reset:
-      link.end(Connection::Cut::reset);
+      end_connection(link, decision);
       return;
     case Verb::vanish:
+      judge_.count_fault(decision.client, decision.verb);
       link.frozen = link.vanished = true;
       watch_half_open(link, decision.client);
       return;
     case Verb::stall:
-      link.frozen = true;
-      world_.after(length, [kept = link.shared_from_this()] {
-        if (kept->vanished) return;
-        kept->frozen = false;
-        kept->thaw();
-      });
+      hold(link, length);
       return;
     case Verb::stuck:
       link.stuck = true;
@@ -258,6 +302,14 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
       link.chunk = static_cast<std::size_t>(decision.c);
       world_.after(length, [kept = link.shared_from_this()] {
         kept->chunk = SIZE_MAX;
+        kept->thaw();
+      });
+      return;
+    case Verb::drip:
+      judge_.dripped(link);
+      link.drip = milliseconds(decision.c);
+      world_.after(length, [kept = link.shared_from_this()] {
+        kept->drip = Duration::zero();
         kept->thaw();
       });
       return;
@@ -303,6 +355,18 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
 
 // --- Reaching the servers
 
+void Run::refuse_dial(DialPlan& made, std::int64_t how) {
+  if (how == 1) made.error = Error(Errc::connect_failed, "there is no route to the host");
+  if (how == 2) made.error = Error(Errc::dns_failed, "the name does not exist");
+  if (how != 2) judge_.mark(how == 1 ? Mark::dial_unreachable : Mark::dial_refused);
+}
+
+void Run::swallow_dial(DialPlan& made, std::int64_t how) {
+  if (how == 1) made.fate = DialPlan::Fate::no_tls;
+  if (how == 2) made.fate = DialPlan::Fate::no_name;
+  if (how != 2) judge_.mark(how == 1 ? Mark::tls_silent : Mark::dial_black_hole);
+}
+
 DialPlan Run::plan_dial(VirtualHost& host, const Endpoint& endpoint) {
   User& user = *users_[host.entity() % 16];
   const Troubles& it = user.troubles;
@@ -314,8 +378,10 @@ DialPlan Run::plan_dial(VirtualHost& host, const Endpoint& endpoint) {
   const bool to_broker = endpoint.port == 8443;
   if (now < (to_broker ? it.dial_refused : it.api_refused)) {
     made.fate = DialPlan::Fate::refuse;
+    if (to_broker) refuse_dial(made, it.refused_how);
   } else if (now < (to_broker ? it.dial_black_hole : it.api_black_hole)) {
     made.fate = DialPlan::Fate::black_hole;
+    if (to_broker) swallow_dial(made, it.black_hole_how);
   }
   if (to_broker && now < it.dial_slow) made.setup = it.dial_slow_by;
   return made;
@@ -388,6 +454,7 @@ ApiResponse Run::odd_answer(User& user, std::int64_t which) {
       made.chunked = true;
       return made;
     case 8:
+      judge_.slow_answer(user.index);
       made.raw = "HTTP/1.1 200 OK\r\nContent-Le";
       made.per_byte = seconds(2);
       return made;
@@ -404,9 +471,14 @@ bool Run::answers(BrokerPeer& peer, Step step) {
   const Instant now = world_.now();
   switch (step) {
     case Step::upgrade:
-      return now >= it.upgrade_silent;
+      if (now < it.dial_slow && it.dial_slow_answer != Duration::zero()) hold(peer.link(), it.dial_slow_answer);
+      if (now >= it.upgrade_silent) return true;
+      judge_.mark(Mark::upgrade_silent);
+      return false;
     case Step::connect:
-      return now >= it.connack_silent;
+      if (now >= it.connack_silent) return true;
+      judge_.mark(Mark::connack_silent);
+      return false;
     case Step::subscribe:
       if (now >= it.suback_silent) return true;
       judge_.harm(peer.link());

@@ -9,47 +9,6 @@ namespace axonpush::sim {
 
 namespace {
 
-constexpr std::string_view kMarks[] = {"swapped",
-                                       "swapped_by_takeover",
-                                       "swapped_with_traffic",
-                                       "gap_told",
-                                       "session_resumed",
-                                       "attempt_promoted",
-                                       "old_served_again",
-                                       "candidate_dropped",
-                                       "drained_late",
-                                       "republished",
-                                       "duplicate_dropped",
-                                       "duplicate_told",
-                                       "twin_kept",
-                                       "queue_full",
-                                       "publish_refused",
-                                       "publish_overdue",
-                                       "filter_lost",
-                                       "filter_refused",
-                                       "rate_limited",
-                                       "credentials_refused",
-                                       "conflict",
-                                       "keepalive_timeout",
-                                       "disconnect_in_flight",
-                                       "destroyed_in_callback",
-                                       "disconnected_in_callback",
-                                       "thrown",
-                                       "no_memory",
-                                       "no_entropy",
-                                       "no_fds",
-                                       "clock_skewed",
-                                       "over_24h",
-                                       "taken_over",
-                                       "short_reads",
-                                       "early_timers",
-                                       "idle_wakes",
-                                       "fragments",
-                                       "packet_ids_wrapped",
-                                       "past_2_31_ms",
-                                       "past_2_32_ms"};
-static_assert(sizeof kMarks / sizeof kMarks[0] == kMarkCount);
-
 constexpr std::int64_t kBytesWorst = 12 * 1024 * 1024;  // I-32
 constexpr std::int64_t kBytesIdleOverlap = 1024 * 1024;
 constexpr std::size_t kLargestAllocation = 4 * 1024 * 1024;  // the memory of a swap when it is full
@@ -131,8 +90,6 @@ bool may_follow(ConnectionState from, ConnectionState to) {
 
 }  // namespace
 
-std::string_view name_of(Mark mark) { return kMarks[static_cast<std::size_t>(mark)]; }
-
 void Totals::add(const Totals& other) {
   const auto sum = [](auto& into, const auto& from) {
     for (std::size_t at = 0; at < sizeof into / sizeof into[0]; ++at) into[at] += from[at];
@@ -159,12 +116,16 @@ void Totals::add(const Totals& other) {
   impostors += other.impostors;
   sum(checks, other.checks);
   sum(marks, other.marks);
+  sum(connacks, other.connacks);
+  sum(disconnects, other.disconnects);
   sum(faults, other.faults);
   sum(calls, other.calls);
   for (std::size_t at = 0; at < refresh::kPhaseCount; ++at) {
     sum(cells[at], other.cells[at]);
     sum(api_cells[at], other.api_cells[at]);
+    sum(struck[at], other.struck[at]);
   }
+  for (std::size_t at = 0; at < kContextCount; ++at) sum(contexts[at], other.contexts[at]);
 }
 
 Judge::Judge(World& world, ModelBroker& broker, const Plan& plan) : world_(world), broker_(broker), plan_(plan) {
@@ -195,6 +156,10 @@ void Judge::begin_life(std::size_t client, VirtualHost& host) {
   it.phase_since = world_.now();
   it.refresh_planned = false;
   it.not_before = it.asked_until = Instant();
+  it.closed_note = nullptr;
+  it.ping_link = it.closed_link = 0;
+  it.dripping_since = it.api_failing_since = Instant();
+  it.disconnected_before = false;
 }
 
 void Judge::end_life(std::size_t client) {
@@ -217,6 +182,9 @@ void Judge::end_life(std::size_t client) {
 void Judge::begin_session(std::size_t client) {
   Watched& it = watched(client);
   ++it.sessions;
+  if (it.disconnected_before) mark(Mark::connected_again);
+  it.api_failing_since = Instant();
+  it.live_since_failure = false;
   it.refused_last = 0;
   it.in_session = true;
   it.over = false;
@@ -256,6 +224,7 @@ void Judge::session_over(std::size_t client) {
   Watched& it = watched(client);
   check(1, it.outstanding == 0,
         [&] { return "disconnect is over and " + std::to_string(it.outstanding) + " publishes were never completed"; });
+  it.disconnected_before = true;
   it.in_session = false;
   it.over = true;
   it.check_idle = true;  // when this turn has ended
@@ -269,12 +238,20 @@ void Judge::enter_callback(std::size_t client) {
   check(24, !it.over, [] { return std::string("a callback after the completion of disconnect"); });
   ++it.callbacks;
 }
+void Judge::enter_hook(std::size_t client) {
+  Watched& it = watched(client);
+  check(27, it.callbacks == 0, [] { return std::string("the trace hook runs inside a callback"); });
+  check(27, it.calls == 0, [] { return std::string("the trace hook runs inside a call"); });
+  check(24, it.alive, [] { return std::string("the trace hook of a destroyed client"); });
+  ++it.callbacks;
+}
 void Judge::leave_callback(std::size_t client) { --watched(client).callbacks; }
 bool Judge::in_callback(std::size_t client) const { return watched_[client]->callbacks != 0; }
 
 void Judge::enter_call(std::size_t client, int call) {
   Watched& it = watched(client);
   ++totals.api_cells[static_cast<std::size_t>(it.phase)][call];
+  if (it.callbacks != 0) mark(Mark::called_inside);
   // A call from inside a callback is no entry of its own.
   if (it.callbacks == 0) ++it.calls;
 }
@@ -322,6 +299,10 @@ void Judge::on_error(std::size_t client, const ErrorReport& report) {
   switch (report.error.code()) {
     case Errc::rate_limited:
       mark(Mark::rate_limited);
+      if (it.credentials != 0 && it.credentials <= it.expiries.size() &&
+          it.expiries[it.credentials - 1] < world_.now() + report.error.retry_after()) {
+        mark(Mark::retry_after_over_life);
+      }
       break;
     case Errc::session_taken_over:
       mark(Mark::taken_over);
@@ -343,6 +324,9 @@ void Judge::on_error(std::size_t client, const ErrorReport& report) {
       break;
     case Errc::suback_failed: {
       mark(Mark::filter_lost);
+      if (it.phase == refresh::Phase::live_restore || it.phase == refresh::Phase::overlap) {
+        mark(Mark::swapped_without_filter);
+      }
       for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
         if (filter(index) != report.subject) continue;
         for (Slot& slot : it.slots) {
@@ -539,6 +523,8 @@ LinkNote& Judge::note_of(Connection& connection) {
 void Judge::closing(Connection& connection) {
   LinkNote& note = note_of(connection);
   note.closed = true;
+  note.stuck = connection.stuck;
+  note.dripped = connection.drip != Duration::zero();
   note.harmed = note.harmed || connection.harmed;
   // A broker that answers no publish may be left: what was on its way is gone with the connection.
   if (note.unanswered && static_cast<std::uint64_t>(connection.id()) == watched(note.client).active_link) {
@@ -546,6 +532,12 @@ void Judge::closing(Connection& connection) {
   }
   note.read = connection.read_total();
   Watched& it = of(connection.host());
+  if (note.to_broker) {
+    it.closed_note = &note;
+  } else if (it.dripping_since != Instant() && world_.now() - it.dripping_since >= seconds(8)) {
+    mark(Mark::api_dripped);
+    it.dripping_since = Instant();
+  }
   if (note.connected) {
     count_loss(it);
     it.last_end = world_.now();

@@ -16,6 +16,7 @@
 
 #include "sim/model_broker.h"
 #include "sim/sim_heap.h"
+#include "sim/sim_marks.h"
 #include "sim/sim_plan.h"
 #include "sim/world.h"
 
@@ -32,52 +33,6 @@ inline constexpr std::string_view kApiKey = "ak_APIKEYMARKER-f3b1c9d7e5a24680";
 inline constexpr std::string_view kQueryMarker = "SECRETQUERYMARKER";
 inline constexpr std::string_view kPayloadMarker = "PAYLOADMARKER";
 
-// Rare branches that a long run must have met at least once; counted.
-enum class Mark : std::uint8_t {
-  swapped,
-  swapped_by_takeover,
-  swapped_with_traffic,
-  gap_told,
-  session_resumed,
-  attempt_promoted,   // serving lost while an attempt was under way
-  old_served_again,   // the new one died in the overlap
-  candidate_dropped,  // a new one failed, the old one went on
-  drained_late,       // the drain's deadline passed with a publish in flight
-  republished,
-  duplicate_dropped,
-  duplicate_told,  // maybe_duplicate
-  twin_kept,       // two equal events, both delivered
-  queue_full,
-  publish_refused,
-  publish_overdue,
-  filter_lost,
-  filter_refused,
-  rate_limited,
-  credentials_refused,
-  conflict,
-  keepalive_timeout,
-  disconnect_in_flight,  // disconnect while publishes waited
-  destroyed_in_callback,
-  disconnected_in_callback,
-  thrown,
-  no_memory,
-  no_entropy,
-  no_fds,
-  clock_skewed,
-  over_24h,
-  taken_over,  // by another process, once
-  short_reads,
-  early_timers,
-  idle_wakes,
-  fragments,
-  packet_ids_wrapped,
-  past_2_31_ms,  // of one life of a world
-  past_2_32_ms,
-  count
-};
-inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::count);
-[[nodiscard]] std::string_view name_of(Mark mark);
-
 struct Totals {
   std::uint64_t seeds = 0, failures = 0;
   std::uint64_t events = 0;  // of the world
@@ -88,10 +43,13 @@ struct Totals {
   std::uint64_t tls_handshakes = 0, tls_resumed = 0, impostors = 0;
   std::uint64_t checks[41] = {};
   std::uint64_t marks[kMarkCount] = {};
+  std::uint64_t connacks[256] = {}, disconnects[256] = {};  // by reason, as the client met them
   std::uint64_t faults[kVerbCount] = {};
   std::uint64_t calls[kVerbCount] = {};
   std::uint64_t cells[refresh::kPhaseCount][refresh::kInputKindCount] = {};
   std::uint64_t api_cells[refresh::kPhaseCount][static_cast<std::size_t>(kFirstFault)] = {};  // phase by call
+  std::uint64_t contexts[kContextCount][static_cast<std::size_t>(kFirstFault)] = {};          // context by call
+  std::uint64_t struck[refresh::kPhaseCount][kVerbCount] = {};                                // phase by fault
   void add(const Totals& other);
 };
 
@@ -143,6 +101,10 @@ struct LinkNote {
   bool left = false;        // with DISCONNECT, and judged then
   bool unanswered = false;  // a publish on it got no PUBACK
   bool connected = false;
+  bool stuck = false;           // when it was closed
+  bool dripped = false;         // the same
+  bool cut_mid_packet = false;  // the last the server sent is the beginning of a packet
+  std::uint32_t subscribes = 0, subacks = 0;
   std::uint64_t read = 0;
   std::vector<Sent> sent;
   std::size_t cursor = 0;    // of what was delivered
@@ -155,6 +117,8 @@ struct LinkNote {
   Instant last_heard;
   std::uint64_t pongs = 0;
   std::uint64_t pongs_allowed = 0;
+  static constexpr std::uint64_t kNoFlood = UINT64_MAX / 2;
+  std::uint64_t flood_from = kNoFlood;  // so many PONGs there were before a flood of pings
 };
 
 // A publish the client took.
@@ -187,6 +151,7 @@ class Judge final : public WorldObserver {
     ++totals.checks[invariant];
     if (!holds) fail(invariant, text());
   }
+  void count_fault(std::size_t client, Verb fault);
   void mark(Mark which) { ++totals.marks[static_cast<std::size_t>(which)]; }
   void hash(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x9E3779B97F4A7C15ULL ^ hash_ >> 29; }
   [[nodiscard]] std::uint64_t hashed() const { return hash_; }
@@ -204,6 +169,7 @@ class Judge final : public WorldObserver {
   // A callback of the client's begins and ends.
   void enter_callback(std::size_t client);
   void leave_callback(std::size_t client);
+  void enter_hook(std::size_t client);  // on_trace: no part of a session
   void enter_call(std::size_t client, int call);
   void leave_call(std::size_t client);
   [[nodiscard]] bool in_callback(std::size_t client) const;
@@ -224,6 +190,7 @@ class Judge final : public WorldObserver {
   void on_api_answer(std::size_t client, int status, std::int64_t retry_after_s);
   void on_request(std::size_t client, const std::string& head);
   void refresh_asked(std::size_t client);
+  void slow_answer(std::size_t client);  // of the API has begun
 
   // --- Events (sim_judge_events.cc)
   std::uint32_t new_event(EventRecord record);
@@ -255,6 +222,7 @@ class Judge final : public WorldObserver {
   void on_gone(BrokerPeer& peer);
   void on_ousted(BrokerPeer& peer);
   void pinged(Connection& connection, std::uint64_t pings);  // a burst goes out to the client
+  void dripped(Connection& connection);                      // what waits for the client comes byte by byte
   void garbled(Connection& connection);
   void harm(Connection& connection);
   [[nodiscard]] LinkNote& note_of(Connection& connection);
@@ -292,6 +260,11 @@ class Judge final : public WorldObserver {
   [[nodiscard]] bool excused_leaving(const Watched& client) const;
   void note_stay(Watched& client);
   void check_ladder(Watched& client, const ErrorReport& report);
+  void mark_packet(Watched& client, const TraceRecord& record);
+  void mark_fetch_failed(Watched& client, const TraceRecord& record);
+  void mark_closed(Watched& client, const TraceRecord& record);
+  void mark_input(Watched& client, const TraceRecord& record);
+  [[nodiscard]] LinkNote* link_noted(Watched& client, std::uint64_t id);
   [[nodiscard]] Duration limit_of(const Watched& client, refresh::Phase phase) const;
   [[nodiscard]] Watched& of(const VirtualHost& host) { return *watched_[host.entity() % 16]; }
 
@@ -405,6 +378,17 @@ struct Watched {
   std::set<std::string> client_ids;  // of this session
   bool session_seen = false;
   Instant retry_after_max;
+  // What tells of marks only.
+  LinkNote* closed_note = nullptr;  // of the connection to the broker that was closed last
+  Instant closed_at;                // by the machine, a connection that was up
+  std::uint64_t closed_link = 0;
+  std::uint64_t ping_link = 0;  // that awaits PINGRESP
+  Instant ping_at;
+  Instant dripping_since;     // an answer of the API, byte by byte
+  Instant api_failing_since;  // every fetch since then, while one connection served
+  bool retry_after_set = false;
+  bool live_since_failure = false;   // of a reconnect
+  bool disconnected_before = false;  // in this life
   Duration longest_wait;
 };
 

@@ -98,7 +98,13 @@ void Judge::refused(std::size_t client, std::size_t slot) {
 void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool refused) {
   Watched& it = watched(note_of(peer.link()).client);
   // What a new connection refuses holds it up: that is no excuse.
-  if (refused && static_cast<std::uint64_t>(peer.link().id()) != it.active_link) return;
+  if (refused && static_cast<std::uint64_t>(peer.link().id()) != it.active_link) {
+    const bool stood = std::any_of(it.slots.begin(), it.slots.end(), [&](const Slot& slot) {
+      return slot.active && slot.told && slot.kind != SlotKind::handler && filter(slot.filter) == topic_filter;
+    });
+    if (stood && it.phase == refresh::Phase::live_restore) mark(Mark::candidate_refused);
+    return;
+  }
   std::uint32_t& last = it.refused_last;
   for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
     if (filter(index) != topic_filter) continue;
@@ -167,6 +173,7 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
   check(27, link != nullptr, [] { return std::string("an event outside of the reading of a connection"); });
   if (link == nullptr || it.garbled) return;
   LinkNote& note = note_of(*link);
+  if (note.subacks == 0 && note.id != it.active_link) mark(Mark::event_before_suback);
   const Slot& wanted = it.slots[slot];
   check(8, wanted.active, [] { return std::string("an event for a callback that was taken off"); });
   check(24, !it.disconnecting, [] { return std::string("an event callback after disconnect was called"); });
@@ -263,6 +270,7 @@ void Judge::settle_events(std::size_t client, bool all) {
       if (owed.repeats && owed.copy == 1 && (owed.slots & reached) != 0) {
         ++totals.dropped_copies;
         mark(Mark::duplicate_dropped);
+        if (!record.has_id) mark(Mark::duplicate_without_id);
       }
       continue;
     }

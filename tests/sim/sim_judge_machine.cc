@@ -84,6 +84,8 @@ void Judge::enter_phase(Watched& client, Phase phase) {
   if ((before == Phase::live_dial || before == Phase::live_restore) && phase == Phase::live) {
     mark(Mark::candidate_dropped);
   }
+  // the server's word that a connection may not last longer is answered by a fetch, not by a wait.
+  if (before == Phase::live && phase == Phase::fetch) mark(Mark::maximum_connect_time);
   if (phase == Phase::live) client.live_entered = world_.now();
   if (phase == Phase::reconnect_wait) client.longest_wait = seconds(72);
   if (phase == Phase::live && before == Phase::restore) {
@@ -123,6 +125,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
             [] { return std::string("the phase moved without a word"); });
       const auto kind = static_cast<InputKind>(record.number);
       it.last_input = kind;
+      mark_input(it, record);
       if (kind == InputKind::serving_lost && it.phase == Phase::overlap) mark(Mark::old_served_again);
       if (kind == InputKind::tick && it.phase == Phase::drain && it.outstanding != 0 &&
           world_.now() - it.phase_since >= limits::kDrainTimeout) {
@@ -161,6 +164,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       it.get_tried = false;
       return;
     case TraceKind::fetch_done: {
+      it.api_failing_since = Instant();
       it.credentials = it.expiries.size();
       const Duration life = it.lives.empty() ? hours(24) : std::min(it.lives.back(), hours(24));
       const Duration lead = seconds(plan_.knob(client, Knob::lead_s));
@@ -173,20 +177,24 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       return;
     }
     case TraceKind::fetch_failed:
+      mark_fetch_failed(it, record);
       // A host that stood still for longer than the whole fetch may take has not read what the endpoint answered.
       if (record.error == Errc::http_timeout && it.host->paused_until > it.fetch_started) it.not_before = Instant();
       return;
     case TraceKind::lost:
       it.lost = true;
+      it.api_failing_since = Instant();
       it.connected_since = Instant::never();
       return;
     case TraceKind::packet_in:
       it.packet_link = record.connection;
       it.packet_acknowledged = false;
+      mark_packet(it, record);
       return;
     case TraceKind::packet_out:
       if (record.number == 4 && record.connection == it.packet_link) it.packet_acknowledged = true;
       if (record.number == 14 && record.connection == it.active_link) check_leaving(it);
+      mark_packet(it, record);
       return;
     case TraceKind::active:
       check_activation(it, record.connection);
@@ -199,6 +207,7 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
       return;
     case TraceKind::closed:
       count_loss(it);
+      mark_closed(it, record);
       return;
     default:
       return;
@@ -217,6 +226,7 @@ void Judge::check_fetch(Watched& client) {
   if (unread) client.not_before = Instant();
   check(22, client.final_status == 0 || unread,
         [&] { return "a request after the answer " + std::to_string(client.final_status) + " in the same fetch"; });
+  if (std::exchange(client.retry_after_set, false) && !client.refresh_forced) mark(Mark::retry_after_kept);
   check(18, world_.now() >= client.not_before || client.refresh_forced, [&] {
     return "a request " + std::to_string((client.not_before - world_.now()).milliseconds()) + " ms before Retry-After";
   });
@@ -240,11 +250,13 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
   client.active_before = client.active_link;
   note_stay(client);
   client.refusals = 0;
+  client.live_since_failure = true;
   client.active_link = connection;
   client.live_before = std::exchange(client.live_since, world_.now());
   if (client.connected_since == Instant() || client.connected_since == Instant::never()) {
     client.connected_since = world_.now();
   }
+  if (client.phase == Phase::overlap && world_.now() - client.fetch_started >= seconds(30)) mark(Mark::attempt_slow);
   if (client.phase != Phase::overlap || client.garbled || client.disconnecting) return;
   const BrokerSession* before = nullptr;
   const BrokerSession* after = nullptr;
@@ -360,6 +372,7 @@ void Judge::check_ladder(Watched& client, const ErrorReport& report) {
            ", and no connection lived for 30 s between them";
   });
   last = report.attempt == 255 ? 254 : report.attempt;
+  if (!serving && std::exchange(client.live_since_failure, false) && report.attempt > 1) mark(Mark::flapped);
   if (serving) client.refresh_planned = false;
 }
 
@@ -377,6 +390,7 @@ void Judge::on_api_answer(std::size_t client, int status, std::int64_t retry_aft
   if (status == 401 || status == 403) mark(Mark::credentials_refused);
   if (retry_after_s > 0 && (status == 429 || status == 503)) {
     it.not_before = std::max(it.not_before, world_.now() + seconds(std::min<std::int64_t>(retry_after_s, 300)));
+    it.retry_after_set = true;
   }
 }
 
@@ -459,12 +473,24 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
 void Judge::pinged(Connection& connection, std::uint64_t pings) {
   // TLS asks to be called again after a short read.
   const bool short_reads = plan_.knob(WorldKnob::tls) != 0 && (plan_.knob(WorldKnob::whims) & 1) != 0;
-  note_of(connection).pongs_allowed += connection.chunk == SIZE_MAX && !short_reads ? pings / 64 + 2 : pings;
+  LinkNote& note = note_of(connection);
+  const bool whole = connection.chunk == SIZE_MAX && connection.drip == Duration::zero() && !short_reads;
+  note.pongs_allowed += whole ? pings / 64 + 2 : pings;
+  if (whole && pings > 64) note.flood_from = note.pongs;
+}
+
+void Judge::dripped(Connection& connection) {
+  constexpr std::size_t kPingBytes = 2;
+  note_of(connection).pongs_allowed += connection.waiting_bytes() / kPingBytes + 1;
 }
 
 void Judge::on_pong(BrokerPeer& peer) {
   LinkNote& note = note_of(peer.link());
   ++note.pongs;
+  if (note.pongs >= note.flood_from + 2) {
+    mark(Mark::pings_in_turns);
+    note.flood_from = LinkNote::kNoFlood;
+  }
   check(32, note.garbled || note.pongs <= note.pongs_allowed,
         [&] { return std::to_string(note.pongs) + " PONGs, where " + std::to_string(note.pongs_allowed) + " do"; });
 }

@@ -43,6 +43,7 @@ void Judge::end_publish(std::size_t client, std::uint64_t number, const Status& 
   if (number < it.publishes_base) return;
   PublishRecord& record = it.publishes[number - it.publishes_base];
   record.accepted = true;
+  if (it.phase == refresh::Phase::overlap || it.phase == refresh::Phase::drain) mark(Mark::published_in_swap);
   if (record.has_completion && record.completions == 0 && ++it.outstanding == 1) it.completed_at = world_.now();
   check(32, it.outstanding <= static_cast<std::size_t>(plan_.knob(client, Knob::queue)),
         [] { return std::string("more publishes wait than the queue may hold (R-56)"); });
@@ -151,7 +152,7 @@ void Judge::on_stored(BrokerPeer& peer, const StoredPublish& publish, std::uint1
   check(2, record.accepted,
         [&] { return "publish " + std::to_string(number) + " was refused, and sent all the same"; });
   const std::uint64_t losses = it.losses - record.losses_before;
-  if (record.copies > 1) mark(Mark::republished);
+  if (record.copies > 1) mark(publish.dup ? Mark::resent : Mark::republished);
   check(3, record.copies <= 1 + losses, [&] {
     return "publish " + std::to_string(number) + " is stored " + std::to_string(record.copies) + " times, with " +
            std::to_string(losses) + " connections lost meanwhile";

@@ -62,7 +62,8 @@ constexpr std::string_view kVerbs[] = {"subscribe",
                                        "no_entropy",
                                        "no_memory",
                                        "no_fds",
-                                       "forbidden"};
+                                       "forbidden",
+                                       "drip"};
 static_assert(sizeof kVerbs / sizeof kVerbs[0] == kVerbCount);
 constexpr std::string_view kContexts[] = {"outside", "turn", "event", "error", "completion", "state"};
 static_assert(sizeof kContexts / sizeof kContexts[0] == kContextCount);
@@ -261,18 +262,71 @@ class Drawer {
       const double expected = rate * tens / thinned;
       auto times = static_cast<std::int64_t>(expected);
       if (random.chance(expected - std::floor(expected))) ++times;
-      for (std::int64_t count = 0; count < times; ++count) draw_fault(random, static_cast<Verb>(index));
+      Random kinds = stream("kind of fault", index);
+      for (std::int64_t count = 0; count < times; ++count) draw_fault(random, kinds, static_cast<Verb>(index));
+    }
+    draw_long_faults();
+    draw_expiry_in_dial();
+  }
+
+  // FAULTS: what lasts for longer than the usual fault.
+  void draw_long_faults() {
+    Random random = stream("long faults");
+    const std::size_t client = random.below(plan_.clients.size());
+    const Duration at = moment(random);
+    const bool day = kind_ == Kind::day;
+    if (random.chance(0.02)) {
+      add(at, Verb::paused, client, Context::outside, 0, between(random, 600'000, 700'000), 0);
+    } else if (day && random.chance(0.05)) {
+      add(at, Verb::paused, client, Context::outside, 0, 93'600'000, 0);
+    } else if (day && random.chance(0.1)) {
+      constexpr Verb kOutages[] = {Verb::api_refused, Verb::api_silent, Verb::api_black_hole};
+      const Verb verb = kOutages[random.below(3)];
+      add(at, verb, client, Context::outside, 0, between(random, 3'600'000, 10'800'000), 0);
     }
   }
 
-  void draw_fault(Random& random, Verb verb) {
+  // FAULTS R-45: credentials that live for a moment, and a dial that takes longer.
+  void draw_expiry_in_dial() {
+    Random random = stream("expiry in a dial");
+    if (kind_ != Kind::quick || !random.chance(0.02)) return;
+    const std::size_t client = random.below(plan_.clients.size());
+    const Duration at = moment(random);
+    const std::int64_t until_tls = between(random, 2'000, 10'000);
+    const std::int64_t until_answer = between(random, 3'000, 9'400);
+    add(at, Verb::api_odd, client, Context::outside, 5, 3, 0);
+    add(at, Verb::dial_slow, client, Context::outside, until_tls, 60'000, until_answer);
+    add(at, Verb::refresh, client, Context::outside, 0, 0, 0);
+  }
+
+  // A stream of its own: what these draw shifts nothing else.
+  std::int64_t draw_kind(Random& kinds, Verb verb) {
+    switch (verb) {
+      case Verb::dial_refused:
+      case Verb::dial_black_hole:
+        return one_of(kinds, {0, 0, 1, 2});
+      case Verb::cut:
+      case Verb::reset:
+        return one_of(kinds, {0, 0, 1});
+      case Verb::restart:
+        return one_of(kinds, {0, 1});
+      case Verb::dial_slow:
+        return kinds.chance(0.5) ? static_cast<std::int64_t>(log_uniform(kinds, 100, 9'500)) : 0;
+      case Verb::drip:
+        return static_cast<std::int64_t>(log_uniform(kinds, 10, 9'000));
+      default:
+        return 0;
+    }
+  }
+
+  void draw_fault(Random& random, Random& kinds, Verb verb) {
     const Duration at = moment(random);
     const std::size_t client = random.below(plan_.clients.size());
     const auto some_ms = [&random] { return static_cast<std::int64_t>(log_uniform(random, 50, 90'000)); };
     const std::int64_t which = one_of(random, {0, 0, 1, 2});
     std::int64_t a = which;
     std::int64_t b = some_ms();
-    std::int64_t c = 0;
+    std::int64_t c = draw_kind(kinds, verb);
     switch (verb) {
       case Verb::api_status:
         a = one_of(random, {400, 401, 403, 404, 405, 408, 422, 429, 429, 500, 502, 503, 504, 302, 204, 418});
@@ -386,6 +440,7 @@ bool read_settings(std::string_view line, const std::string_view (&names)[Count]
 
 }  // namespace
 
+std::string_view name_of(Context context) { return kContexts[static_cast<std::size_t>(context)]; }
 std::string_view name_of(Verb verb) { return kVerbs[static_cast<std::size_t>(verb)]; }
 
 Plan draw_plan(std::uint64_t seed, Kind kind, Duration day_span) {

@@ -38,23 +38,23 @@ enum class Verb : std::uint8_t {
   api_black_hole,  //
   api_skew,        // a: s
   // Reaching the broker.
-  dial_refused,
-  dial_black_hole,
-  dial_slow,       // a: ms
-  upgrade_status,  // a: status, b: answers
-  upgrade_silent,  //
-  connack_reason,  // a: reason, b: answers
-  connack_silent,  //
-  suback_reason,   // a: reason, b: filters
-  suback_silent,   //
-  suback_late,     // a: ms
-  puback_reason,   // a: reason, b: answers
-  puback_silent,   //
-  ping_silent,     //
-  tokens_revoked,  // the broker takes none of those handed out
+  dial_refused,     // c: 0 refused, 1 no route, 2 the name is not resolved
+  dial_black_hole,  // c: 0 TCP is not answered, 1 TLS is not, 2 the look-up of the name is not
+  dial_slow,        // a: ms until TLS stands, c: ms on top until the WebSocket handshake is answered
+  upgrade_status,   // a: status, b: answers
+  upgrade_silent,   //
+  connack_reason,   // a: reason, b: answers
+  connack_silent,   //
+  suback_reason,    // a: reason, b: filters
+  suback_silent,    //
+  suback_late,      // a: ms
+  puback_reason,    // a: reason, b: answers
+  puback_silent,    //
+  ping_silent,      //
+  tokens_revoked,   // the broker takes none of those handed out
   // An established connection. a: 0 the newest, 1 the oldest, 2 all
-  cut,                //
-  reset,              //
+  cut,                // c: 1 in the middle of a packet
+  reset,              // the same
   vanish,             // half open: nothing moves any more
   stall,              // b: ms, then goes on
   stuck,              // b: ms, takes no output
@@ -64,7 +64,7 @@ enum class Verb : std::uint8_t {
   server_close,       // c: WebSocket close code
   garble,             // c: kind; the next thing the server sends
   pings,              // c: WebSocket pings in a row
-  restart,            // every connection of the broker is reset
+  restart,            // every connection of the broker is reset; c: 1 at one instant for each client
   // The client's machine.
   wall_step,   // a: s
   paused,      // b: ms
@@ -73,6 +73,7 @@ enum class Verb : std::uint8_t {
   no_fds,      // b: ms
   // An established connection once more.
   forbidden,  // c: which packet that no server may send
+  drip,       // b: ms, c: ms for each byte that the client is given
   count
 };
 inline constexpr std::size_t kVerbCount = static_cast<std::size_t>(Verb::count);
@@ -89,6 +90,7 @@ enum class Context : std::uint8_t {
   count
 };
 inline constexpr std::size_t kContextCount = static_cast<std::size_t>(Context::count);
+[[nodiscard]] std::string_view name_of(Context context);
 
 struct Decision {
   Duration at;

@@ -92,12 +92,13 @@ void print_counts(const char* title, std::size_t count, std::string_view (*name)
   std::printf("\n");
 }
 
+constexpr Verb kCalls[] = {Verb::subscribe, Verb::on_event, Verb::unsubscribe, Verb::unsubscribe_filter,
+                           Verb::off_event, Verb::publish,  Verb::refresh,     Verb::disconnect,
+                           Verb::destroy,   Verb::stale,    Verb::connect};
+
 // FAULTS R-46: every call in every phase. Calls on a session need one; `connect` is `connect_realtime`, `destroy` the
 // client's end, `stale` a spent handle.
 std::size_t print_calls(const Totals& totals) {
-  constexpr Verb kCalls[] = {Verb::subscribe, Verb::on_event, Verb::unsubscribe, Verb::unsubscribe_filter,
-                             Verb::off_event, Verb::publish,  Verb::refresh,     Verb::disconnect,
-                             Verb::destroy,   Verb::stale,    Verb::connect};
   std::size_t missing = 0;
   std::printf("phase x call, times made (-: there is no session):\n%-15s", "");
   for (const Verb call : kCalls) std::printf(" %-14.14s", std::string(name_of(call)).c_str());
@@ -111,6 +112,60 @@ std::size_t print_calls(const Totals& totals) {
         std::printf(" %-14s", "-");
       } else {
         std::printf(" %-14llu", static_cast<Unsigned>(count));
+      }
+      if (count == 0 && can) ++missing;
+    }
+    std::printf("\n");
+  }
+  return missing;
+}
+
+// from outside of a turn, from the host's own code in one, and from inside each kind of callback. The simulated
+// user connects from timers of his own.
+std::size_t print_contexts(const Totals& totals) {
+  std::size_t missing = 0;
+  std::printf("R-46 call x context, times made:\n%-15s", "");
+  for (std::size_t context = 0; context < kContextCount; ++context) {
+    std::printf(" %-11s", std::string(name_of(static_cast<Context>(context))).c_str());
+  }
+  std::printf("\n");
+  for (const Verb call : kCalls) {
+    if (call == Verb::connect) continue;
+    std::printf("%-15.15s", std::string(name_of(call)).c_str());
+    for (const auto& from : totals.contexts) {
+      const std::uint64_t count = from[static_cast<std::size_t>(call)];
+      std::printf(" %-11llu", static_cast<Unsigned>(count));
+      missing += count == 0 ? 1 : 0;
+    }
+    std::printf("\n");
+  }
+  return missing;
+}
+
+// Rows that hold "in every state". A peer can vanish where there is a connection to the broker.
+std::size_t print_struck(const Totals& totals) {
+  using P = refresh::Phase;
+  struct Row {
+    Verb fault;
+    const char* name;
+  };
+  constexpr Row kRows[] = {
+      {Verb::wall_step, "R-11 wall_step"}, {Verb::paused, "R-12 paused"}, {Verb::vanish, "R-25 vanish"}};
+  std::size_t missing = 0;
+  std::printf("phase x fault, times struck (-: cannot happen):\n%-15s", "");
+  for (const Row& row : kRows) std::printf(" %-15s", row.name);
+  std::printf("\n");
+  for (std::size_t phase = 0; phase < refresh::kPhaseCount; ++phase) {
+    const auto in = static_cast<P>(phase);
+    std::printf("%-15s", std::string(refresh::name_of(in)).c_str());
+    for (const Row& row : kRows) {
+      const std::uint64_t count = totals.struck[phase][static_cast<std::size_t>(row.fault)];
+      const bool linked = in != P::first_fetch && in != P::fetch && in != P::reconnect_wait;
+      const bool can = in != P::idle && in != P::closed && (row.fault != Verb::vanish || linked);
+      if (count == 0 && !can) {
+        std::printf(" %-15s", "-");
+      } else {
+        std::printf(" %-15llu", static_cast<Unsigned>(count));
       }
       if (count == 0 && can) ++missing;
     }
@@ -163,8 +218,6 @@ void print_totals(const Totals& totals, std::uint64_t hash, double seconds, bool
       "calls", kVerbCount, [](std::size_t at) { return name_of(static_cast<Verb>(at)); }, totals.calls);
   print_counts(
       "faults", kVerbCount, [](std::size_t at) { return name_of(static_cast<Verb>(at)); }, totals.faults);
-  print_counts(
-      "marks", kMarkCount, [](std::size_t at) { return name_of(static_cast<Mark>(at)); }, totals.marks);
   std::printf("checks %llu:", static_cast<Unsigned>(checks));
   for (std::size_t at = 1; at <= 40; ++at) {
     if (totals.checks[at] != 0) std::printf(" I-%02zu %llu,", at, static_cast<Unsigned>(totals.checks[at]));
@@ -196,11 +249,9 @@ std::size_t print_coverage(const Totals& totals) {
     }
     std::printf("\n");
   }
-  for (std::size_t mark = 0; mark < kMarkCount; ++mark) {
-    if (totals.marks[mark] != 0) continue;
-    ++missing;
-    std::printf("never met: %s\n", std::string(name_of(static_cast<Mark>(mark))).c_str());
-  }
+  missing += print_contexts(totals);
+  missing += print_struck(totals);
+  missing += print_marks(totals);
   for (std::size_t verb = 0; verb < kVerbCount; ++verb) {
     const bool asked = static_cast<Verb>(verb) >= kFirstFault;
     if (!asked || totals.faults[verb] != 0) continue;

@@ -40,6 +40,7 @@ Run::Run(const Plan& plan)
     users_.push_back(std::make_unique<User>(world_, judge_, index));
     User& user = *users_.back();
     user.random = Random(stream_seed(plan.seed, "user", index));
+    user.throws = Random(stream_seed(plan.seed, "throws", index));
     user.api.lifetime = seconds(plan.knob(index, Knob::life_s));
     user.api.same_client_id = plan.knob(index, Knob::mode) != 0;
     user.api.client_id = plan.knob(index, Knob::anonymous) != 0 ? "" : "client-" + std::to_string(index);
@@ -86,6 +87,13 @@ void Run::make_client(std::size_t index) {
   options.credentials_method =
       static_cast<CredentialsMethod>(plan_.knob(index, Knob::method) % 2 == 0 ? plan_.knob(index, Knob::method) : 0);
   options.trace = &user;
+  if (plan_.knob(index, Knob::throws_permille) != 0) {
+    options.on_trace = [this, &user](const TraceRecord&) {
+      judge_.enter_hook(user.index);
+      judge_.leave_callback(user.index);
+      throw_perhaps(user, Mark::hook_threw);
+    };
+  }
   const heap::Scope scope(judge_.watched(index).account);
   user.client = std::make_unique<Client>(user.host(), std::move(options));
 }
@@ -153,6 +161,7 @@ void Run::heal() {
       const bool spoilt = link->frozen || static_cast<bool>(link->garble) || judge_.note_of(*link).garbled;
       link->frozen = link->stuck = link->vanished = false;
       link->chunk = SIZE_MAX;
+      link->drip = Duration::zero();
       link->garble = nullptr;
       if (spoilt) link->end(Connection::Cut::reset);
       link->thaw();

@@ -38,7 +38,8 @@ struct Troubles {
   Instant api_silent, api_slow, api_refused, api_black_hole;
   Instant dial_refused, dial_black_hole, dial_slow;
   Instant upgrade_silent, connack_silent, suback_silent, puback_silent, ping_silent;
-  Duration api_slow_by, dial_slow_by;
+  Duration api_slow_by, dial_slow_by, dial_slow_answer;
+  std::int64_t refused_how = 0, black_hole_how = 0;  // the dial
   Few api_status, api_odd, upgrade_status, connack_reason, suback_reason, puback_reason;
 };
 
@@ -51,6 +52,7 @@ struct User final : TraceSink {
   Judge& judge;
   std::size_t index;
   Random random;
+  Random throws{0};  // for callbacks whose throws came later than `random`
   Troubles troubles;
   std::vector<std::unique_ptr<VirtualHost>> hosts;  // one for each life
   std::unique_ptr<Client> client;
@@ -92,6 +94,7 @@ class Run final : public BrokerDirector {
   void connect(User& user);
   void connect_later(User& user, Duration wait);
   [[nodiscard]] RealtimeOptions options_of(User& user);
+  void throw_perhaps(User& user, Mark mark);
   void call(User& user, const Decision& decision);
   void call_now(User& user, const Decision& decision);
   void run_waiting(User& user, Context context);
@@ -110,10 +113,15 @@ class Run final : public BrokerDirector {
   // --- sim_faults.cc
   void trouble(const Decision& decision, std::size_t number);
   void watch_half_open(Connection& link, std::size_t client);
+  void watch_kept(User& user, Duration still);
   void watch_forbidden(Connection& link, std::size_t client);
   void trouble_connection(Connection& link, const Decision& decision, std::size_t number);
+  void hold(Connection& link, Duration length);
+  void end_connection(Connection& link, const Decision& decision);
   void harm(User& user);
   [[nodiscard]] std::vector<Connection*> links_of(User& user, std::int64_t which);
+  void refuse_dial(DialPlan& made, std::int64_t how);
+  void swallow_dial(DialPlan& made, std::int64_t how);
   [[nodiscard]] DialPlan plan_dial(VirtualHost& host, const Endpoint& endpoint);
   [[nodiscard]] std::optional<ApiResponse> answer_api(User& user, const ApiRequest& request);
   [[nodiscard]] ApiResponse odd_answer(User& user, std::int64_t which);

@@ -65,7 +65,9 @@ RealtimeOptions Run::options_of(User& user) {
       judge_.check(28, user.thrown != 0, [] { return std::string("a throw is told that nobody threw"); });
       if (user.thrown != 0) --user.thrown;
     }
+    const bool alive_before = user.client != nullptr;
     run_waiting(user, Context::error);
+    if (alive_before) throw_perhaps(user, Mark::on_error_threw);
   };
   options.on_state = [this, &user](const StateChange& change) {
     const CallbackGuard guard(judge_, user.index);
@@ -77,6 +79,15 @@ RealtimeOptions Run::options_of(User& user) {
     judge_.on_gap(user.index, gap);
   };
   return options;
+}
+
+// what these throw is told to nobody.
+void Run::throw_perhaps(User& user, Mark mark) {
+  const std::int64_t throws = plan_.knob(user.index, Knob::throws_permille);
+  if (throws == 0 || user.client == nullptr) return;
+  if (user.throws.below(1000) >= static_cast<std::uint64_t>(throws)) return;
+  judge_.mark(mark);
+  throw std::runtime_error("thrown by a callback of the simulation");
 }
 
 void Run::connect(User& user) {
@@ -155,6 +166,9 @@ void Run::run_waiting(User& user, Context context) {
 void Run::call_now(User& user, const Decision& decision) {
   if (user.client == nullptr) return;
   ++judge_.totals.calls[static_cast<std::size_t>(decision.verb)];
+  std::uint64_t& from =
+      judge_.totals.contexts[static_cast<std::size_t>(decision.context)][static_cast<std::size_t>(decision.verb)];
+  if (decision.verb == Verb::destroy || decision.verb == Verb::stale) ++from;
   if (decision.verb == Verb::destroy) {
     destroy(user, decision.a);
     return;
@@ -169,6 +183,7 @@ void Run::call_now(User& user, const Decision& decision) {
   }
   const Watched& watched = judge_.watched(user.index);
   if (user.connecting || !watched.in_session || watched.disconnecting) return;
+  ++from;
   switch (decision.verb) {
     case Verb::subscribe:
       subscribe(user, decision);
@@ -186,6 +201,9 @@ void Run::call_now(User& user, const Decision& decision) {
       return;
     case Verb::refresh: {
       const CallGuard guard(judge_, user.index, decision.verb);
+      if (watched.phase == refresh::Phase::live_fetch || watched.phase == refresh::Phase::fetch) {
+        judge_.mark(Mark::refresh_merged);
+      }
       if (user.rt.refresh_now().ok()) judge_.refresh_asked(user.index);
       return;
     }
@@ -229,6 +247,10 @@ void Run::subscribe(User& user, const Decision& decision) {
     return raw ? user.rt.subscribe_raw(wanted, on_event_here, done) : user.rt.subscribe(wanted, on_event_here, done);
   }();
   if (made.ok()) {
+    const refresh::Phase phase = judge_.watched(user.index).phase;
+    if (phase == refresh::Phase::live_restore || phase == refresh::Phase::overlap || phase == refresh::Phase::drain) {
+      judge_.mark(Mark::subscribed_in_swap);
+    }
     user.subscriptions[slot] = *made;
   } else {
     judge_.drop_slot(user.index, slot);
@@ -252,6 +274,10 @@ void Run::add_handler(User& user) {
 
 void Run::unsubscribe(User& user, const Decision& decision) {
   const CallGuard guard(judge_, user.index, decision.verb);
+  const refresh::Phase phase = judge_.watched(user.index).phase;
+  if (decision.verb != Verb::off_event && (phase == refresh::Phase::live_restore || phase == refresh::Phase::overlap)) {
+    judge_.mark(Mark::unsubscribed_in_swap);
+  }
   const auto done = [this, &user](const Status& status) {
     const CallbackGuard inner(judge_, user.index);
     judge_.hash(static_cast<std::uint64_t>(status.error().code()) | 1ULL << 42);

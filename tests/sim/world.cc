@@ -119,6 +119,12 @@ IoResult Connection::take_wire(MutableBytes into) {
   if (frozen) return {};
   if (arrived_ != 0) {
     std::size_t size = std::min({arrived_, into.size(), chunk});
+    if (drip != Duration::zero()) {
+      if (dripped_at_ != Instant() && world_.now() - dripped_at_ < drip) return {};
+      dripped_at_ = world_.now();
+      world_.after(drip, [kept = shared_from_this()] { kept->thaw(); });
+      size = 1;
+    }
     if (host_->whims.short_reads && host_->whim_.chance(0.25)) size = 1 + host_->whim_.below(size);
     std::memcpy(into.data(), to_client_.bytes.data() + to_client_.begin, size);
     to_client_.drop(size);

@@ -208,6 +208,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool stuck = false;
   bool harmed = false;
   std::size_t chunk = SIZE_MAX;
+  Duration drip;              // not zero: the client is given a byte each time this has passed
   unsigned close_blocks = 0;  // so many times the end of our direction has to wait
   Duration latency = milliseconds(1);
   std::function<void(std::string&)> garble;
@@ -267,6 +268,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool client_open_ = true;
   bool closed_ = false;  // by the client: nothing it is sent arrives any more
   bool ready_posted_ = false;
+  Instant dripped_at_;
   bool asked_again_ = false;  // by the client, whose turn's budget ran out
   Duration handshake_timeout_;
   Interest interest_;
