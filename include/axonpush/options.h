@@ -101,6 +101,7 @@ struct StateChange {
 };
 
 // The session could not be resumed over a reconnect or a takeover: events between the two instants may be missing.
+// It begins when the lost connection was last heard, which may be a keep alive before its loss was found out.
 struct PossibleGap {
   Instant from = {};
   Instant to = {};

@@ -49,8 +49,9 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   const auto has = [actions](refresh::Action action) { return (actions & action) != 0; };
   const Instant now = host_.now();
   if (has(refresh::kReportLost)) {
-    // What was lost before and never made good counts from there.
-    if (lost_at_ == Instant::never()) lost_at_ = now;
+    // What was lost before and never made good counts from there. A path may have been dead long before that showed:
+    // what came in last is the last that is known to have come through.
+    if (lost_at_ == Instant::never()) lost_at_ = heard_at_;
     trace(TraceKind::lost, 0, 0, error.code());
   }
   if (has(refresh::kDropCandidate)) drop_candidate();
@@ -268,6 +269,7 @@ void ClientCore::before_connack(Link& link) noexcept {
   AXONPUSH_ASSERT(index == candidate_);
   if (taken_over_ == kNoConnection && serving_ != kNoConnection && at(serving_).client_id == client_id_) {
     taken_over_ = serving_;
+    heard_at_ = at(serving_).session.last_received();
   }
   // FAULTS R-38: the broker moved the session to this connection; what is in flight moves along.
   if (taken_over_ == kNoConnection || taken_over_ == index) return;
@@ -283,7 +285,7 @@ void ClientCore::on_link_up(Link& link) noexcept {
   connection.epoch = ++epoch_;
   // A takeover that did not bring the session along: the old connection is over from here on (CONTRACT 6.6).
   if (taken_over_ != kNoConnection && !connection.session.session_resumed() && lost_at_ == Instant::never()) {
-    lost_at_ = host_.now();
+    lost_at_ = heard_at_;
   }
   // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
   take_back(index);
@@ -440,10 +442,11 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   }
   if (index != serving_) return;
   serving_ = kNoConnection;
+  heard_at_ = at(index).session.last_received();
   refresh::Failure failure = end.failure;
   const bool expected = machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
   if (candidate_ != kNoConnection && at(index).client_id == client_id_) taken_over_ = index;
-  if (expected) lost_at_ = host_.now();
+  if (expected) lost_at_ = heard_at_;
   // What is left of a swap is one connection: its copies may come for a while, and not for ever.
   if (!expected && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
   // 0x8E that our own new connection caused is no conflict.

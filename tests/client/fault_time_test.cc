@@ -147,6 +147,44 @@ TEST(FaultTime, APeerThatVanishesIsNoticedInEveryState) {  // R-25
   }
 }
 
+// What the broker sends into a dead path is missing from the last byte that came through on, not from the moment when
+// the silence was found out.
+TEST(FaultTime, AGapBeginsWhereTheLostConnectionWasLastHeard) {  // R-25, I-09
+  for (const bool same_client_id : {false, true}) {
+    Scenario scene;
+    scene.api.same_client_id = same_client_id;
+    scene.broker.keep_sessions = false;
+    ASSERT_TRUE(scene.connect());
+    int events = 0;
+    ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+    scene.world.run_for(seconds(5));
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e1"})");
+    ASSERT_TRUE(scene.run_until([&] { return events == 1; }, seconds(5)));
+    const Instant heard = scene.world.now();
+    scene.broker.newest()->link().frozen = true;
+    scene.world.run_for(seconds(1));
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e2"})");
+    ASSERT_TRUE(scene.run_until([&] { return scene.gaps.size() == 1; }, minutes(2)));
+    EXPECT_EQ(scene.gaps[0].from.nanoseconds(), heard.nanoseconds());
+    EXPECT_GE(scene.gaps[0].to - heard, seconds(30)) << "found out by the keep alive";
+    EXPECT_EQ(events, 1);
+  }
+}
+
+// The stream's end, in order, is the server's last word: nothing that came before it is missing.
+TEST(FaultTime, AGapBeginsAtTheLostConnectionsOrderlyEnd) {
+  Scenario scene;
+  scene.broker.keep_sessions = false;
+  ASSERT_TRUE(scene.connect());
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  scene.world.run_for(seconds(20));
+  const Instant end = scene.world.now();
+  scene.broker.newest()->cut(sim::Connection::Cut::orderly);
+  ASSERT_TRUE(scene.run_until([&] { return scene.gaps.size() == 1; }, minutes(2)));
+  EXPECT_GE(scene.gaps[0].from, end);
+  EXPECT_LE(scene.gaps[0].from - end, seconds(1));
+}
+
 TEST(FaultTime, ACallbackThatBlocksCostsNoLiveConnection) {  // R-52
   for (const Duration span : {seconds(10), minutes(10)}) {
     for (const bool broker_closes : {false, true}) {

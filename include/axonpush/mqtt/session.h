@@ -113,6 +113,7 @@ class Session {
     last_received_ = now;
     reply_awaited_ = false;
   }
+  [[nodiscard]] Instant last_received() const noexcept { return last_received_; }
   // What was read ends inside a packet: its deadline runs from the first such call until the next on_packet.
   void on_incomplete(Instant now) noexcept {
     if (incomplete_since_ == Instant::never()) incomplete_since_ = now;
