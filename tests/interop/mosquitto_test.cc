@@ -8,16 +8,12 @@
 #include <axonpush/testing/loopback_service.h>
 #include <gtest/gtest.h>
 
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
+#include "interop/private_network.h"
 #include "interop/program.h"
 #include "support/certificates.h"
 
@@ -28,21 +24,6 @@ using axonpush::test::Certificate;
 using axonpush::test::TemporaryFile;
 using axonpush::testing::LoopbackOptions;
 using axonpush::testing::LoopbackService;
-
-// A network of our own with nothing but a loopback device. False without the right to make one.
-bool enter_private_network() {
-  if (unshare(CLONE_NEWNET) != 0) return false;
-  const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return false;
-  ifreq request = {};
-  request.ifr_name[0] = 'l';
-  request.ifr_name[1] = 'o';
-  bool up = ioctl(descriptor, SIOCGIFFLAGS, &request) == 0;
-  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
-  up = up && ioctl(descriptor, SIOCSIFFLAGS, &request) == 0;
-  close(descriptor);
-  return up;
-}
 
 // Counts copies of numbered events, and waits for them.
 class Ledger {
@@ -105,7 +86,7 @@ class Mosquitto {
 
 void swap_under_traffic(bool same_client_id) {
   AXONPUSH_NEEDS_PROGRAM("mosquitto", "mosquitto");
-  if (!enter_private_network()) {
+  if (!interop::enter_private_network()) {
     const char* required = std::getenv("AXONPUSH_REQUIRE_INTEROP");
     if (required != nullptr && *required == '1') FAIL() << "no network namespace can be made here";
     GTEST_SKIP() << "a network namespace takes root";
