@@ -68,8 +68,8 @@ function is_no_code(code) {
 # `std::uint32_t number = 0;` in a class: `fields` is where its fields stand.
 function is_default_of_field(code) {
   if (code ~ /^ *(struct|class) [^;]*\{$/) fields = match(code, /[^ ]/) + 2
-  if (code ~ /^ *\};/ && match(code, /[^ ]/) + 2 == fields) fields = 0
-  return fields != 0 && match(code, /[^ ]/) == fields && code ~ /^ *(bool|char|int|unsigned|std::[a-z0-9_]+) [a-z_]+ = [0-9a-z_']+;/
+  if (code ~ /^ *\};/ && match(code, /[^ ]/) + 2 == fields) fields -= fields == 3 ? 3 : 2  # what it stands in goes on
+  return fields != 0 && match(code, /[^ ]/) == fields && code ~ /^ *[A-Za-z_:0-9]+ [a-z_]+ = [0-9a-z_']+;/
 }
 
 function put(column, size, instead, what,    mutant, at) {

@@ -93,6 +93,19 @@ TEST(MqttSessionCorner, AdoptsNoOthersGivingUpWhereItTakesNothing) {  // R-38
   EXPECT_EQ(after.publish(3), 2) << "nothing of this session's was given up";
 }
 
+TEST(MqttSessionCorner, AdoptsTheGivingUpWithTheOnePublishThatItTakes) {
+  Conversation before(resuming());
+  before.accept();
+  EXPECT_EQ(before.publish(1), 1);
+  before.session.discard();
+  Conversation after(resuming());
+  after.session.adopt(before.session);
+  EXPECT_EQ(before.unanswered(), "");
+  after.accept({}, true);
+  EXPECT_EQ(after.resends(), "");
+  EXPECT_EQ(after.unanswered(), "publish #1 1");
+}
+
 TEST(MqttSessionCorner, PublishesAreOverdueOnlyWhereAllThatIsOutIs) {  // MQTT 5 4.9
   Conversation talk(resuming(qos_2_terms()));
   EXPECT_FALSE(talk.session.publishes_overdue()) << "not connected";
