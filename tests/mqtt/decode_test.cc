@@ -2,6 +2,7 @@
 // tested with the session. Every row runs at every length, flush against a guard page.
 #include <string>
 
+#include "mqtt/rule.h"
 #include "packets.h"
 #include "support/allocations.h"
 #include "support/mqtt_compare.h"
@@ -28,6 +29,9 @@ TEST(MqttDecode, ReadsEverySample) {
     SCOPED_TRACE(sample.name);
     const std::vector<std::uint8_t> bytes = packet_of(sample);
     expect_good(bytes, {sample.sender});
+    mqtt::Packet packet;
+    ASSERT_EQ(mqtt::decode(bytes, {sample.sender}, packet).progress, Progress::done);
+    EXPECT_EQ(packet.flags, bytes[0] & 0x0F);
     EXPECT_EQ(difference(bytes, sample.sender, limits::kMqttPacketBytes), "");
   }
 }
@@ -88,6 +92,49 @@ TEST(MqttDecode, FixedHeader) {
       {"M-11 DUP at QoS 0", "390f0005746f706963007061796c6f6164", 0x81},
   };
   for (const Bad& row : kRows) expect_bad(row);
+}
+
+TEST(MqttDecode, ErrorsSayAtWhichByte) {
+  struct Place {
+    const char* hex;
+    std::uint32_t offset;
+    Sender sender = Sender::server;
+  };
+  constexpr Place kPlaces[] = {
+      {"0000", 0},                                                    // the type
+      {"4100", 0},                                                    // the flags
+      {"c000", 0},                                                    // who sends it
+      {"30ffffff7f", 0},                                              // too large
+      {"d08000", 2},                                                  // the length's last byte
+      {"3080808080", 4},                                              // its fourth
+      {"36110005746f70696304d2007061796c6f6164", 0},                  // QoS 3
+      {"3004 0001 23 00", 4},                                         // a wildcard in the topic
+      {"3205 0001 61 0000", 5},                                       // packet id 0
+      {"3003 0000 00", 2},                                            // no topic and no alias
+      {"20 03 02 00 00", 2},                                          // flags of CONNACK
+      {"20 03 01 87 00", 2},                                          // a session behind a refusal
+      {"20 03 00 04 00", 3},                                          // its reason code
+      {"20 06 00 00 03 210000", 6},                                   // Receive Maximum 0
+      {"d0 01 00", 2},                                                // a byte too many
+      {"82 07 0001 00 0001 61 03", 8, Sender::client},                // QoS 3 of a subscription
+      {"82 08 0001 00 0002 6123 00", 7, Sender::client},              // a filter
+      {"10 0d 0004 4d515454 04 02 0000 00 0000", 8, Sender::client},  // protocol version 4
+  };
+  for (const Place& place : kPlaces) {
+    mqtt::Packet packet;
+    const std::vector<std::uint8_t> bytes = bytes_of_hex(place.hex);
+    const mqtt::Decoded decoded = mqtt::decode(bytes, {place.sender}, packet);
+    ASSERT_EQ(decoded.progress, Progress::error) << place.hex;
+    EXPECT_EQ(decoded.offset, place.offset) << place.hex << ": " << mqtt::text_of(decoded.rule);
+  }
+}
+
+// Taken for one byte of length, 0x80 would be that of a PUBLISH which begins one byte early.
+TEST(MqttDecode, ALengthThatIsNotMinimalIsNoneOfOneByte) {  // M-05
+  std::vector<std::uint8_t> bytes = bytes_of_hex("30 80 00 01 61 00");
+  bytes.resize(2 + 128, 'x');
+  mqtt::Packet packet;
+  EXPECT_EQ(mqtt::decode(bytes, {}, packet).rule, mqtt::Rule::remaining_length_not_minimal);
 }
 
 TEST(MqttDecode, ReservedFlags) {  // M-08, M-09, [MQTT-2.1.3-1]
@@ -391,6 +438,30 @@ TEST(MqttDecode, Filters) {
     const std::vector<std::uint8_t> bytes = bytes_of_hex(row.hex);
     ASSERT_EQ(bytes.size(), bytes[1] + 2U) << row.row;
     expect_bad(row);
+  }
+}
+
+TEST(MqttDecode, TellsAShareNameFromAFilterThatIsWrong) {  // [MQTT-4.8.2-1], [MQTT-4.8.2-2], MQTT 5 4.7.1
+  const std::pair<std::string_view, mqtt::Rule> rows[] = {
+      {"a+", mqtt::Rule::filter_wildcard},
+      {"$share", mqtt::Rule::none},
+      {"$share/", mqtt::Rule::share_name},
+      {"$share/n", mqtt::Rule::share_name},
+      {"$share/n/", mqtt::Rule::share_name},
+      {"$share//a", mqtt::Rule::share_name},
+      {"$share/n+/a", mqtt::Rule::share_name},
+      {"$share/#/a", mqtt::Rule::share_name},
+      {"$share/n/a", mqtt::Rule::none},
+      {"$share/n/a+", mqtt::Rule::filter_wildcard},
+      {"$share/n/#/a", mqtt::Rule::filter_wildcard},
+  };
+  for (const auto& [filter, rule] : rows) {
+    std::vector<std::uint8_t> bytes = bytes_of_hex("a200 0001 00 0000");
+    bytes[6] = static_cast<std::uint8_t>(filter.size());
+    bytes.insert(bytes.end(), filter.begin(), filter.end());
+    bytes[1] = static_cast<std::uint8_t>(bytes.size() - 2);
+    mqtt::Packet packet;
+    EXPECT_EQ(mqtt::decode(bytes, {Sender::client}, packet).rule, rule) << filter;
   }
 }
 

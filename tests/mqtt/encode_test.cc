@@ -234,6 +234,26 @@ TEST(MqttEncode, PublishInPlaceIsTheSamePublish) {
   }
 }
 
+TEST(MqttEncode, PropertiesOfEverySizeOfTheirLength) {  // MQTT 5 1.5.5: one byte, two and three
+  std::vector<std::uint8_t> memory(40'000);
+  std::vector<std::uint8_t> property_memory(20'000);
+  for (const std::size_t size : {126U, 127U, 128U, 129U, 200U, 256U, 16'382U, 16'383U, 16'384U, 16'385U}) {
+    const std::string value(size - 6, 'v');  // behind the identifier and two lengths with a name of one byte
+    mqtt::PropertyWriter writer(property_memory);
+    writer.pair("k", value);
+    ASSERT_EQ(writer.written().size(), size);
+    mqtt::Publish publish{.topic = "a/b", .payload = bytes_of("{}")};
+    publish.properties = writer.properties();
+    const std::size_t written = mqtt::encode_publish(memory, publish);
+    EXPECT_EQ(written, mqtt::encoded_size(publish));
+    Packet packet;
+    const mqtt::Decoded decoded = mqtt::decode(Bytes(memory).first(written), {}, packet);
+    ASSERT_EQ(decoded.progress, Progress::done) << size;
+    EXPECT_EQ(packet.publish.properties.raw().size(), size);
+    EXPECT_EQ(text_of(packet.publish.payload), "{}") << size;
+  }
+}
+
 TEST(MqttEncode, AllocatesNothing) {
   std::uint8_t memory[256];
   const std::uint64_t before = allocation_count();

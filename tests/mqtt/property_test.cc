@@ -405,6 +405,9 @@ TEST(MqttProperty, MadeByHandAreWalkedWithinTheirBytes) {
     EXPECT_EQ(other.integer(static_cast<Property>(63), 77), 77U);
     EXPECT_TRUE(other.text(static_cast<Property>(63)).empty());
   }
+  // A number that goes on where the properties end.
+  const Properties going_on(guarded.hold(bytes_of_hex("0b80")), ~std::uint64_t{0});
+  EXPECT_EQ(going_on.integer(Property::subscription_identifier, 77), 77U);
   PropertyValue value;
   const std::vector<std::uint8_t> unknown = bytes_of_hex("0401");
   EXPECT_FALSE(Properties::Cursor(Properties(unknown, 0)).next(value));
