@@ -242,7 +242,13 @@ Status RealtimeClient::publish_async(const Message& message, PublishCompletion d
 }
 
 Status RealtimeClient::disconnect() noexcept {
-  return run_status(core_, session_, [](Realtime& live, Completion done) { return live.disconnect(std::move(done)); });
+  return run_status(core_, session_, [this](Realtime& live, Completion done) -> Status {
+    if (live.session() == session_) return live.disconnect(std::move(done));
+    // CONTRACT 3: idempotent; a session that another has followed is over.
+    CallFailure failure;
+    if (done) static_cast<void>(done(failure, Status()));
+    return {};
+  });
 }
 
 Status RealtimeClient::wait(Duration timeout) noexcept {

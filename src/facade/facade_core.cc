@@ -77,30 +77,10 @@ void FacadeCore::shut_down() noexcept {
   }
 }
 
-void FacadeCore::enlist(FacadeWait& wait) noexcept {
-  const std::lock_guard lock(mutex_);
-  wait.next = waiting_;
-  waiting_ = &wait;
-}
-
-void FacadeCore::delist(FacadeWait& wait) noexcept {
-  const std::lock_guard lock(mutex_);
-  for (FacadeWait** link = &waiting_; *link != nullptr; link = &(*link)->next) {
-    if (*link != &wait) continue;
-    *link = wait.next;
-    return;
-  }
-}
-
 void FacadeCore::finish(FacadeWait& wait) noexcept {
   const std::lock_guard lock(mutex_);
-  // A caller that ran out of time has taken its wait off the list, and its stack is gone.
-  for (FacadeWait* at = waiting_; at != nullptr; at = at->next) {
-    if (at != &wait) continue;
-    at->done = true;
-    changed_.notify_all();
-    return;
-  }
+  wait.done = true;
+  changed_.notify_all();
 }
 
 Status FacadeCore::connect(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept {
@@ -117,19 +97,22 @@ Status FacadeCore::connect(RealtimeOptions options, Callback<void(const Result<R
       }
       return outcome;
     };
+    connecting_ = true;
   }
-  connecting_ = true;
-  return client_->connect_realtime(std::move(options),
-                                   [this, done = std::move(done)](const Result<Realtime>& connected) mutable {
-                                     connecting_ = false;
-                                     if (connected.ok()) {
-                                       session_ = *connected;
-                                       const std::lock_guard lock(mutex_);
-                                       live_session_ = session_.session();
-                                     }
-                                     CallFailure failure;
-                                     static_cast<void>(done(failure, connected));
-                                   });
+  Status started = client_->connect_realtime(std::move(options),
+                                             [this, done = std::move(done)](const Result<Realtime>& connected) mutable {
+                                               connecting_ = false;
+                                               if (connected.ok()) {
+                                                 session_ = *connected;
+                                                 const std::lock_guard lock(mutex_);
+                                                 live_session_ = session_.session();
+                                               }
+                                               CallFailure failure;
+                                               static_cast<void>(done(failure, connected));
+                                             });
+  // One that is refused beside a session or an attempt changes nothing of theirs, nor of those that follow.
+  if (first && !started.ok()) connecting_ = false;
+  return started;
 }
 
 FacadeCore::Waited FacadeCore::wait_for_end(std::uint64_t session, Duration timeout) noexcept {
@@ -144,20 +127,10 @@ FacadeCore::Waited FacadeCore::wait_for_end(std::uint64_t session, Duration time
                                                                                         : Waited::timed_out;
 }
 
-FacadeCore::Waited FacadeCore::wait_for(FacadeWait& wait, Duration timeout) noexcept {
-  Waited outcome = Waited::done;
-  {
-    std::unique_lock lock(mutex_);
-    const auto over = [&] { return wait.done || ended_; };
-    if (timeout == Duration::max()) {
-      changed_.wait(lock, over);
-    } else if (!changed_.wait_for(lock, std::chrono::nanoseconds(timeout.nanoseconds()), over)) {
-      outcome = Waited::timed_out;
-    }
-    if (outcome == Waited::done && !wait.done) outcome = Waited::ended;
-  }
-  delist(wait);
-  return outcome;
+bool FacadeCore::wait_for(FacadeWait& wait) noexcept {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return wait.done || ended_; });
+  return wait.done;
 }
 
 }  // namespace axonpush::inline v0

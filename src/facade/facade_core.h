@@ -15,11 +15,11 @@
 
 namespace axonpush::inline v0 {
 
-// One blocked call. It lives on the caller's stack and in the core's list, so that the end of the loop wakes it.
+// One blocked call, on its caller's stack. The caller goes when it was answered or when the client has gone, and what
+// has gone answers nobody.
 class FacadeWait {
  public:
-  FacadeWait* next = nullptr;
-  bool done = false;
+  bool done = false;  // under the core's mutex
 };
 
 class FacadeCore {
@@ -48,13 +48,11 @@ class FacadeCore {
   [[nodiscard]] bool run_and_wait(Task&& task) noexcept;
   // Loop, or whoever answers.
   void finish(FacadeWait& wait) noexcept;
-  // False after `timeout`.
   enum class Waited : std::uint8_t {
     done,
     ended,
     timed_out
   };
-  [[nodiscard]] Waited wait_for(FacadeWait& wait, Duration timeout) noexcept;
   // Until the session of this number has ended.
   [[nodiscard]] Waited wait_for_end(std::uint64_t session, Duration timeout) noexcept;
 
@@ -63,8 +61,8 @@ class FacadeCore {
   ~FacadeCore() = default;
   static void thread_main(void* self) noexcept;
   void run() noexcept;
-  void enlist(FacadeWait& wait) noexcept;
-  void delist(FacadeWait& wait) noexcept;
+  // True when it was answered.
+  [[nodiscard]] bool wait_for(FacadeWait& wait) noexcept;
 
   net::Reactor reactor_;
   net::TlsContext tls_;
@@ -74,7 +72,6 @@ class FacadeCore {
   Realtime session_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  FacadeWait* waiting_ = nullptr;
   Callback<void(const StateChange&)> on_state_;  // the user's, behind ours
   std::uint64_t live_session_ = 0;               // 0: none; under mutex_
   bool closing_ = false;                         // nothing is posted any more; under mutex_
@@ -88,14 +85,9 @@ bool FacadeCore::run_and_wait(Task&& task) noexcept {
   // The child of a fork has no such thread, and somebody may have held the mutex at that moment.
   if (reactor_.forked()) return false;
   FacadeWait wait;
-  enlist(wait);
   auto* job = &task;
   const Status posted = post([job, &wait] { (*job)(wait); });
-  if (!posted.ok()) {
-    delist(wait);
-    return false;
-  }
-  return wait_for(wait, Duration::max()) == Waited::done;
+  return posted.ok() && wait_for(wait);
 }
 
 }  // namespace axonpush::inline v0
