@@ -34,7 +34,7 @@ class Poller {
   [[nodiscard]] virtual Status modify(int descriptor, Interest from, Interest to,
                                       std::uint32_t generation) noexcept = 0;
   virtual void remove(int descriptor, Interest interest) noexcept = 0;
-  // The one timer; Instant::never() takes it off.
+  // The one timer, moved by each call; a loop with nothing to wait for lets it pass.
   virtual void arm(Instant at) noexcept = 0;
   // Fills `into` and answers how many. The timer and wake() end the wait and are not among them.
   [[nodiscard]] virtual std::size_t wait(std::span<Readiness, kBatch> into, WaitMode mode) noexcept = 0;

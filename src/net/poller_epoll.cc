@@ -62,13 +62,11 @@ class EpollPoller final : public Poller {
   }
 
   void arm(Instant at) noexcept override {
+    // Zero would disarm; an instant in the past fires at once.
+    const std::int64_t nanoseconds = at.nanoseconds() > 0 ? at.nanoseconds() : 1;
     itimerspec spec = {};
-    if (at != Instant::never()) {
-      // Zero would disarm; an instant in the past fires at once.
-      const std::int64_t nanoseconds = at.nanoseconds() > 0 ? at.nanoseconds() : 1;
-      spec.it_value.tv_sec = nanoseconds / 1'000'000'000;
-      spec.it_value.tv_nsec = nanoseconds % 1'000'000'000;
-    }
+    spec.it_value.tv_sec = nanoseconds / 1'000'000'000;
+    spec.it_value.tv_nsec = nanoseconds % 1'000'000'000;
     // Where the kernel refuses the timer, the wait itself carries the deadline: late after a suspend, but never lost.
     fallback_ = ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr) == 0 ? Instant::never() : at;
   }
@@ -107,11 +105,16 @@ class EpollPoller final : public Poller {
     event.data.u64 = data;
     return ::epoll_ctl(epoll_.get(), operation, descriptor, &event) == 0;
   }
-  int timeout_of_fallback() const noexcept {
+  // A deadline that has passed ends one more wait, and none behind it: the loop arms no timer when there is nothing
+  // left to wait for.
+  int timeout_of_fallback() noexcept {
     if (fallback_ == Instant::never()) return -1;
-    const std::int64_t left = (fallback_ - Reactor::clock()).milliseconds() + 1;
-    if (left < 0) return 0;
-    return left > INT_MAX ? INT_MAX : static_cast<int>(left);
+    const Duration left = fallback_ - Reactor::clock();
+    if (left <= Duration::zero()) {
+      fallback_ = Instant::never();
+      return 0;
+    }
+    return left.milliseconds() < INT_MAX ? static_cast<int>(left.milliseconds()) + 1 : INT_MAX;
   }
 
   Descriptor epoll_;

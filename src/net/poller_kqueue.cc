@@ -89,8 +89,6 @@ class KqueuePoller final : public Poller {
     // Taken off first: not every system lets a second EV_ADD move a timer.
     if (timer_at_ != Instant::never()) static_cast<void>(change(kTimerIdent, EVFILT_TIMER, EV_DELETE));
     timer_at_ = at;
-    timer_refused_ = false;
-    if (at == Instant::never()) return;
     const Duration left = left_until(at);
     const std::int64_t units = (left.nanoseconds() + kTimerUnit - 1) / kTimerUnit;
     // Where the kernel refuses the timer, the wait itself carries the deadline.
@@ -104,6 +102,7 @@ class KqueuePoller final : public Poller {
       limit = nullptr;
       if (timer_refused_) {
         const std::int64_t left = left_until(timer_at_).nanoseconds();
+        timer_refused_ = left > 1;  // one that has passed ends one more wait, and none behind it
         timeout.tv_sec = static_cast<time_t>(left / 1'000'000'000);
         timeout.tv_nsec = static_cast<decltype(timeout.tv_nsec)>(left % 1'000'000'000);
         limit = &timeout;

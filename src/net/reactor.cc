@@ -156,7 +156,7 @@ void Reactor::Impl::set_interest(int descriptor, Watch& watch, Interest interest
   only_active = -1;
   if (active_count != 1) return;
   if (active) only_active = descriptor;
-  for (std::size_t at = 0; only_active < 0 && at < watch_capacity; ++at) {
+  for (std::size_t at = 0; only_active < 0; ++at) {  // there is one
     if (watches[at].interest.read || watches[at].interest.write) only_active = static_cast<int>(at);
   }
 }
@@ -293,7 +293,7 @@ bool Reactor::Impl::fire_timers() noexcept {
   // nobody in front of those that are due.
   const std::uint64_t last = timers.last_number();
   bool any = false;
-  while (timers.earliest() <= now && timers.earliest_number() <= last && !timers.empty()) {
+  while (timers.earliest() <= now && timers.earliest_number() <= last) {
     any = true;
     timers.pop().on_timer(now);
   }

@@ -14,9 +14,9 @@ class TimerHeap {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Instant earliest() const noexcept { return root_ == nullptr ? Instant::never() : root_->at_; }
 
-  // Every timer has a number, in the order in which they were armed.
+  // Every timer has a number, in the order in which they were armed. The earliest's only when not empty.
   [[nodiscard]] std::uint64_t last_number() const noexcept { return sequence_; }
-  [[nodiscard]] std::uint64_t earliest_number() const noexcept { return root_ == nullptr ? 0 : root_->sequence_; }
+  [[nodiscard]] std::uint64_t earliest_number() const noexcept { return root_->sequence_; }
 
   void arm(Timer& timer, Instant at) noexcept {
     if (timer.armed_) disarm(timer);

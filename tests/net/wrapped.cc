@@ -43,6 +43,7 @@ struct ThreadState {
   Call failing = Call::socket;
   Fault fault;
   std::uint64_t pauses = 0;
+  int wait_timeout = 0;
   std::size_t recv_bytes = 0;
   std::size_t send_bytes = 0;
   bool clock_stands = false;
@@ -115,6 +116,7 @@ Route route_of(const sockaddr* address) {
 
 // connect() to a port of 127.0.0.1, from a socket of either family.
 int connect_here(int descriptor, int family, std::uint16_t port);
+int connect_to_itself(int descriptor);
 
 int numeric_addrinfo(const std::vector<std::string>& addresses, addrinfo** found) {
   *found = nullptr;
@@ -173,6 +175,7 @@ FailMost::~FailMost() { state.fault.active = false; }
 std::uint64_t FailMost::fired() const { return state.fault.fired; }
 
 std::uint64_t pauses() { return state.pauses; }
+int last_wait_timeout() { return state.wait_timeout; }
 
 ShortCalls::ShortCalls(std::size_t recv_bytes, std::size_t send_bytes) {
   state.recv_bytes = recv_bytes;
@@ -234,6 +237,7 @@ int __real_timerfd_create(int clock, int flags);
 int __real_timerfd_settime(int timer, int flags, const itimerspec* value, itimerspec* old);
 int __real_eventfd(unsigned value, int flags);
 int __real_poll(pollfd* entries, nfds_t count, int timeout);
+int __real_nanosleep(const timespec* wanted, timespec* left);
 int __real_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*main)(void*), void* argument);
 int __real_madvise(void* memory, std::size_t size, int advice);
 int __real_clock_gettime(clockid_t clock, timespec* into);
@@ -260,6 +264,8 @@ int __wrap_connect(int descriptor, const sockaddr* address, socklen_t size) {
       return -1;
     case Route::Kind::redirect:
       return axonpush::test::connect_here(descriptor, address->sa_family, route.port);
+    case Route::Kind::itself:
+      return axonpush::test::connect_to_itself(descriptor);
     case Route::Kind::black_hole: {
       auto& hole = axonpush::test::black_hole;
       if (hole == nullptr) hole = std::make_unique<axonpush::test::BlackHole>();
@@ -307,6 +313,7 @@ int __wrap_epoll_ctl(int epoll, int operation, int descriptor, epoll_event* even
   return refused(Call::epoll_ctl) ? -1 : __real_epoll_ctl(epoll, operation, descriptor, event);
 }
 int __wrap_epoll_wait(int epoll, epoll_event* events, int count, int timeout) {
+  state.wait_timeout = timeout;
   return refused(Call::epoll_wait) ? -1 : __real_epoll_wait(epoll, events, count, timeout);
 }
 int __wrap_timerfd_create(int clock, int flags) {
@@ -323,6 +330,11 @@ int __wrap_poll(pollfd* entries, nfds_t count, int timeout) {
     return 0;
   }
   return __real_poll(entries, count, timeout);
+}
+int __wrap_nanosleep(const timespec* wanted, timespec* left) {
+  if (!state.fault.active) return __real_nanosleep(wanted, left);
+  ++state.pauses;
+  return 0;
 }
 int __wrap_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*main)(void*), void* argument) {
   // This one answers the errno.
@@ -385,6 +397,18 @@ int connect_here(int descriptor, int family, std::uint16_t port) {
   v6.sin6_port = htons(port);
   ::inet_pton(AF_INET6, "::ffff:127.0.0.1", &v6.sin6_addr);
   return __real_connect(descriptor, reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+}
+
+int connect_to_itself(int descriptor) {
+  sockaddr_in own = {};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof own;
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&own), size) != 0 ||
+      __real_getsockname(descriptor, reinterpret_cast<sockaddr*>(&own), &size) != 0) {
+    return -1;
+  }
+  return connect_here(descriptor, AF_INET, ntohs(own.sin_port));
 }
 
 BlackHole::BlackHole() {

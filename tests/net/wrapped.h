@@ -64,8 +64,12 @@ class FailMost {
   [[nodiscard]] std::uint64_t fired() const;
 };
 
-// How often this thread has paused in poll(2) without a descriptor; the pauses take no time.
+// How often this thread has paused in poll(2) without a descriptor, or in nanosleep(2) while calls were to fail; the
+// pauses take no time.
 [[nodiscard]] std::uint64_t pauses();
+
+// What this thread's last epoll_wait() was asked to wait at most, in milliseconds; -1: for ever.
+[[nodiscard]] int last_wait_timeout();
 
 // While one lives, recv and send move at most so many bytes at once; 0: as many as there are.
 class ShortCalls {
@@ -104,6 +108,7 @@ struct Route {
     real,
     black_hole,
     redirect,  // to this port of 127.0.0.1
+    itself,    // to the port that the socket has itself, as when the kernel chooses the one that is dialled
     refuse     // with this errno, at once
   } kind = Kind::real;
   std::uint16_t port = 0;
