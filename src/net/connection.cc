@@ -199,9 +199,9 @@ void Connection::on_ready(Interest ready) noexcept {
   const ReactorHost::Entry entry(host_);
   if (ready.read) stream_.readable();
   if (state_ == State::handshaking) return step_handshake();
-  if (state_ != State::established) return;
-  const Interest told{.read = wanted_.read && (ready.read || (ready.write && stream_.recv_wants_write())),
-                      .write = wanted_.write && (ready.write || (ready.read && stream_.send_wants_read()))};
+  // Established, for nobody else is watched; and what is not ready for the one is for the other.
+  const Interest told{.read = wanted_.read && (ready.read || stream_.recv_wants_write()),
+                      .write = wanted_.write && (ready.write || stream_.send_wants_read())};
   if (told.read || told.write) sink_.on_ready(id_, told);
 }
 
@@ -220,7 +220,7 @@ Interest Connection::kernel_interest() const noexcept {
 }
 
 void Connection::apply_interest() noexcept {
-  if (!socket_ || state_ == State::ended) return;
+  if (!socket_) return;
   const Interest asked = kernel_interest();
   Reactor& reactor = host_.reactor();
   if (watched_ && asked.read == watched_for_.read && asked.write == watched_for_.write) return;
@@ -289,6 +289,7 @@ void Connection::interest(Interest wanted) noexcept {
 
 IoOutcome Connection::shutdown() noexcept {
   if (state_ != State::established) return IoOutcome::error;
+  if (shut_down_) return IoOutcome::ok;
   if (security_ == Security::tls) {
     const IoOutcome outcome = stream_.shutdown();
     if (outcome == IoOutcome::error) error_ = stream_.error();

@@ -81,7 +81,7 @@ void ReactorHost::on_turn_end(Instant now) noexcept { run_turn(now); }
 
 void ReactorHost::run_turn(Instant now) noexcept {
   const Entry entry(*this);
-  if (driven_ != nullptr) driven_->turn(now);
+  driven_->turn(now);  // somebody is attached: whoever goes takes the timer and the hook along
 }
 
 void ReactorHost::leave() noexcept {

@@ -302,21 +302,16 @@ IoResult TlsStream::send(Bytes from) noexcept {
       total += put;
       continue;
     }
-    const IoOutcome before = ended_;
     IoOutcome outcome = judge(returned);
-    // Behind the peer's close_notify OpenSSL takes every failure for that; what the socket says is the reason.
-    if (outcome == IoOutcome::eof && socket_error_ != 0) outcome = fail(socket_failed(socket_error_));
+    // The peer's close_notify ends its direction, not ours, but behind it OpenSSL takes every failure for that: what
+    // the socket says is the reason.
+    if (outcome == IoOutcome::eof) outcome = fail(socket_failed(socket_error_));
     if (outcome == IoOutcome::would_block) {
       send_wants_read_ = !wants_write_;
       break;
     }
-    // The peer's close_notify ends its direction, not ours; nothing but an error ends a write, and it says why.
-    if (outcome == IoOutcome::eof) {
-      ended_ = before;
-      error_ = Error(Errc::connection_lost, "the server has closed TLS, and takes nothing any more");
-    }
     if (total != 0) break;
-    return {outcome == IoOutcome::eof ? IoOutcome::error : outcome, 0};
+    return {outcome, 0};
   }
   return total != 0 ? IoResult{IoOutcome::ok, total} : IoResult{IoOutcome::would_block, 0};
 }
@@ -328,7 +323,7 @@ IoOutcome TlsStream::shutdown() noexcept {
   const int returned = SSL_shutdown(ssl_);
   if (returned < 0) {
     const int reason = SSL_get_error(ssl_, returned);
-    if (reason == SSL_ERROR_WANT_WRITE || reason == SSL_ERROR_WANT_READ) return IoOutcome::would_block;
+    if (reason == SSL_ERROR_WANT_WRITE) return IoOutcome::would_block;
     ERR_clear_error();
   }
   socket_.shutdown_output();

@@ -207,6 +207,43 @@ TEST_F(Dialling, HasNothingToDoWithoutAddresses) {
   EXPECT_EQ(end.error.code(), Errc::dns_failed);
 }
 
+// A service that has gone from a port which the kernel then chooses for us: TCP connects the socket with itself, and
+// our own words would be taken for the answer.
+TEST_F(Dialling, ASocketThatMetItselfHasMetNobody) {
+  routes["10.0.0.1"] = {.kind = Route::Kind::itself};
+  start({"10.0.0.1"});
+  run(seconds(1));
+  EXPECT_FALSE(end.socket);
+  EXPECT_EQ(end.error.code(), Errc::connect_failed);
+  EXPECT_EQ(end.error.number(), static_cast<std::uint32_t>(ECONNREFUSED));
+}
+
+// A machine that slept past the deadline: what is known is told.
+TEST_F(Dialling, TellsWhatItKnowsWhenItWakesUpTooLate) {
+  const Route refused{.kind = Route::Kind::refuse, .number = ECONNREFUSED};
+  routes = {{"10.0.0.1", refused}};
+  start({"10.0.0.1", "10.0.0.2"});
+  clock.advance(seconds(11));
+  reactor.poll();
+  EXPECT_EQ(end.error.code(), Errc::connect_failed);
+  EXPECT_EQ(seen.size(), 1U) << "there is no time for another";
+  end = DialEnd();
+  start({});
+  clock.advance(seconds(11));
+  reactor.poll();
+  EXPECT_EQ(end.error.code(), Errc::connect_timeout);
+}
+
+// RFC 8305 5: while an earlier attempt is under way, the failure of a later one changes nothing of the pace.
+TEST_F(Dialling, KeepsItsPaceBehindAFailureWhileAnotherIsUnderWay) {
+  const std::uint16_t closed = Listening().port();
+  routes = {{"10.0.0.2", {.kind = Route::Kind::redirect, .port = closed}}, {"10.0.0.3", here}};
+  start({"10.0.0.1", "10.0.0.2", "10.0.0.3"});
+  run(seconds(5));
+  ASSERT_TRUE(end.socket);
+  EXPECT_EQ(seen, (std::vector<Seen>{{"10.0.0.1", 0}, {"10.0.0.2", 250}, {"10.0.0.3", 500}}));
+}
+
 // --- Sockets
 
 class Sockets : public ::testing::Test {

@@ -93,8 +93,8 @@ TEST_F(Environment, ReadsSecondsWithDecimals) {
     EXPECT_FALSE(apply_environment(options)) << text;
     EXPECT_EQ(options.timeout, expected) << text;
   }
-  for (const char* bad : {"0", "0.0", "-1", "+1", "1s", "1.", ".5", "1.5s", "1,5", " 1", "1 ", "1e3", "1000001", "x",
-                          "99999999999999999999"}) {
+  for (const char* bad : {"0", "0.0", "-1", "+1", "1s", "1.", ".5", "1.5s", "1.-5", "1,5", " 1", "1 ", "1e3", "1000001",
+                          "x", "99999999999999999999"}) {
     set("AXONPUSH_TIMEOUT", bad);
     ClientOptions options;
     const Error error = apply_environment(options);

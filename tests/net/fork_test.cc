@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "net/backends.h"
 #include "net/mini_service.h"
 #include "net/tls_client.h"
 #include "support/child.h"
@@ -106,6 +107,7 @@ TEST(Fork, TheBlockingFacadeIsClosedInTheChildAndLivesOnInTheParent) {
               wrong += closed(session.subscribe({.channel_id = "c"}, [](const Event&) {}).error()) ? 0 : 2;
               wrong += closed(client->connect_realtime({}).error()) ? 0 : 4;
               wrong += closed(session.disconnect().error()) ? 0 : 8;
+              wrong += closed(session.publish_async(message).error()) ? 0 : 32;
               wrong += session.wait(Duration::max()).ok() ? 0 : 16;  // here the session is over
               client.reset();
               return wrong;
@@ -113,6 +115,64 @@ TEST(Fork, TheBlockingFacadeIsClosedInTheChildAndLivesOnInTheParent) {
             0);
   EXPECT_TRUE(session.publish(message).ok());
   EXPECT_TRUE(session.disconnect().ok());
+}
+
+TEST(Fork, AReactorDoesNothingInTheChild) {
+  Reactor reactor;
+  Pair pair;
+  Watching watching;
+  Alarm alarm;
+  Ending ending;
+  ASSERT_TRUE(reactor.add(pair.ends[0], kRead, watching).ok());
+  EXPECT_EQ(in_child([&] {
+              int wrong = 0;
+              reactor.stop();
+              reactor.wake();
+              reactor.ready(pair.ends[0], kRead);
+              reactor.again(watching);
+              reactor.arm(alarm, Instant::from_nanoseconds(0));
+              reactor.at_turn_end(ending);
+              reactor.run();
+              reactor.run_once(Instant::never());
+              reactor.process();
+              wrong += reactor.poll() ? 1 : 0;
+              wrong += reactor.deadline() == Instant::never() ? 0 : 2;
+              wrong += watching.count + alarm.count + ending.count == 0 ? 0 : 4;
+              wrong += closed(reactor.modify(pair.ends[0], kBoth, watching).error()) ? 0 : 8;
+              wrong += closed(reactor.add(pair.ends[1], kRead, watching).error()) ? 0 : 16;
+              wrong += closed(reactor.post([] {}).error()) ? 0 : 32;
+              return wrong;
+            }),
+            0);
+  pair.write(1, "x");
+  EXPECT_TRUE(reactor.poll());
+  EXPECT_EQ(watching.count, 1);
+  reactor.remove(pair.ends[0], watching);
+}
+
+TEST(Fork, AHostOpensAndTurnsNothingInTheChild) {
+  struct Counting final : Driven {
+    Instant deadline() const noexcept override { return Instant::never(); }
+    void turn(Instant) noexcept override { ++count; }
+    int count = 0;
+  } driven;
+  ClientEnd end{TlsOptions{}};
+  end.host->attach(&driven);
+  const Listening listening;
+  EXPECT_EQ(in_child([&] {
+              int wrong = 0;
+              end.host->request_turn(Host::When::flush);
+              end.host->request_turn(Host::When::later);
+              wrong += driven.count == 0 ? 0 : 1;
+              wrong += end.host->alive() ? 2 : 0;
+              ClientSide side;
+              wrong += closed(end.open(side, "127.0.0.1", listening.port()).error()) ? 0 : 4;
+              return wrong;
+            }),
+            0);
+  end.host->request_turn(Host::When::flush);
+  EXPECT_EQ(driven.count, 1);
+  end.host->attach(nullptr);
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ TEST(IpAddresses, AreCappedInterleavedAndOnce)  // N-03, N-05
   // RFC 8305 4: the family of the first answer first, then in turn; the order within one is kept.
   EXPECT_EQ(collected({"2001:db8::1", "2001:db8::2", "10.0.0.1", "2001:db8::3", "10.0.0.2"}),
             Names({"2001:db8::1", "10.0.0.1", "2001:db8::2", "10.0.0.2", "2001:db8::3"}));
+  EXPECT_EQ(collected({"2001:db8::1", "10.0.0.1", "10.0.0.2"}), Names({"2001:db8::1", "10.0.0.1", "10.0.0.2"}));
   EXPECT_EQ(collected({"0.0.0.0", "10.0.0.1", "2001:db8::1"}), Names({"10.0.0.1", "2001:db8::1"}));
   Names many;
   for (int index = 0; index < 5'000; ++index) {
@@ -335,6 +336,22 @@ TEST_F(Resolvers, DropAnAnswerThatIsOnItsWay) {
     }
     EXPECT_EQ(told.count, 0);
   }
+}
+
+// Nor is anybody told whose loop ended, although he waits.
+TEST_F(Resolvers, DropAnAnswerThatNobodyCancelled) {
+  const TestNames names([](const std::string&, std::vector<std::string>&) { return EAI_NONAME; });
+  Told told;
+  {
+    Reactor reactor;
+    {
+      SystemResolver resolver(reactor);
+      Error error;
+      ASSERT_NE(resolver.start("name.test", told, error), nullptr);
+      await_threads();
+    }
+  }
+  EXPECT_EQ(told.count, 0);
 }
 
 // --- As a connection uses it

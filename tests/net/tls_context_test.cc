@@ -392,6 +392,30 @@ std::vector<unsigned char> staple_for(const Certificate& subject, const Certific
   return bytes;
 }
 
+// The answer of a responder that has none for now (RFC 6960 2.3).
+std::vector<unsigned char> staple_put_off() {
+  OCSP_RESPONSE* response = OCSP_response_create(OCSP_RESPONSE_STATUS_TRYLATER, nullptr);
+  unsigned char* encoded = nullptr;
+  const int size = i2d_OCSP_RESPONSE(response, &encoded);
+  std::vector<unsigned char> bytes(encoded, encoded + size);
+  OPENSSL_free(encoded);
+  OCSP_RESPONSE_free(response);
+  return bytes;
+}
+
+// Nobody else vouches for a certificate that is trusted by itself.
+TEST_F(TlsContexts, AStapleOfACertificateThatIsTrustedByItselfProvesNothing) {
+  const Certificate alone({.common_name = "alone"});
+  serve({.chain = {&alone}, .staple = staple_for(alone, alone, alone, V_OCSP_CERTSTATUS_GOOD, 60)});
+  TlsOptions options;
+  options.ca_pem = alone.pem();
+  options.require_ocsp_staple = true;
+  ClientEnd end(options);
+  ClientSide side;
+  connect(end, side);
+  EXPECT_EQ(side.error.what(), "the certificate has no issuer that could vouch for its status");
+}
+
 TEST_F(TlsContexts, StaplesAreJudged)
 {
   const Certificate stranger({.common_name = "test root", .authority = true});
@@ -409,6 +433,7 @@ TEST_F(TlsContexts, StaplesAreJudged)  // X-22
       {staple_for(leaf, root, stranger, V_OCSP_CERTSTATUS_GOOD, 60),
        "the stapled status is not signed by the certificate's issuer"},
       {{'n', 'o'}, "the stapled status cannot be read"},
+      {staple_put_off(), "the stapled status cannot be read"},
   };
   for (const Row& row : rows) {
     serve({.chain = {&leaf}, .staple = row.staple});
