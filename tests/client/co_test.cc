@@ -1,50 +1,11 @@
 // Coroutines over the client, in virtual time: each operation comes back once, whatever happens, and what fails is
 // told.
-#include <axonpush/co_stream.h>
-
 #include <stdexcept>
 
-#include "client/scenario.h"
+#include "client/co_scenario.h"
 
 namespace axonpush::test {
 namespace {
-
-using co::Task;
-
-// Counts frames: one in each coroutine of the tests.
-struct Alive {
-  explicit Alive(int& count) : count_(count) { ++count_; }
-  Alive(const Alive&) = delete;
-  Alive& operator=(const Alive&) = delete;
-  ~Alive() { --count_; }
-  int& count_;
-};
-
-struct CoScenario : Scenario {
-  int alive = 0;
-  std::vector<std::string> log;
-  bool ended = false;
-  Status outcome;
-
-  // The end of the client resumes what still waits, and that writes into the members above.
-  ~CoScenario() { client.reset(); }
-  void run(Task<Status> task) {
-    co::start(std::move(task), [this](const Status& status) {
-      ended = true;
-      outcome = status;
-    });
-  }
-  bool run_to_end(Task<Status> task) {
-    ended = false;
-    run(std::move(task));
-    return run_until([this] { return ended; });
-  }
-  void event(const std::string& body, const std::string& channel = "a") { broker.publish(topic(channel), body); }
-  [[nodiscard]] bool sleeping() {
-    world.run_for(seconds(2));
-    return !ended;
-  }
-};
 
 Task<Status> whole_life(CoScenario& scene) {
   const Alive alive(scene.alive);
