@@ -22,6 +22,7 @@ export GTEST_FILTER
 source_folder=$(cd "$(dirname "$0")/.." && pwd)
 profiles=$build/profiles
 export source_folder profiles
+cd "$build"  # a child whose environment a test chose leaves its profile where it stands
 profdata=$(command -v llvm-profdata || command -v llvm-profdata-14)
 cov=$(command -v llvm-cov || command -v llvm-cov-14)
 [ $# -gt 1 ] || rm -rf "$profiles"
