@@ -160,7 +160,6 @@ while [ "$worker" -le "$jobs" ]; do
 done
 
 below=0
-scores=
 for layer in "$@"; do
   echo "$layer:"
   list_mutants "$layer" > "$work_folder/list" || exit 2
@@ -189,8 +188,6 @@ for layer in "$@"; do
         answers["SURVIVED"], answers["equal"], answers["invalid"]
       exit share < least
     }' "$work_folder/answers") || below=1
-  scores="$scores$score
-"
+  printf '%s\n\n' "$score"
 done
-printf '\n%s' "$scores"
 exit $below

@@ -10,9 +10,16 @@
 namespace axonpush::test {
 namespace {
 
-// Every length class of the comparison: one byte, two, three, 4 to 7, 8 to 16, more.
-constexpr std::string_view kNames[] = {
-    "a", "id", "ttl", "name", "eventId", "channelId", "sixteenBytes_16x", "aNameOfMoreThanSixteenBytes"};
+// Every length class of the comparison: one byte, two, three, 4 to 7, 8 to 16, 17, more.
+constexpr std::string_view kNames[] = {"a",
+                                       "id",
+                                       "ttl",
+                                       "name",
+                                       "eventId",
+                                       "channelId",
+                                       "sixteenBytes_16x",
+                                       "seventeenBytes_17",
+                                       "aNameOfMoreThanSixteenBytes"};
 constexpr json::KeyIndex<std::size(kNames)> kIndex(kNames);
 
 TEST(KeyIndex, FindsEveryNameAndNothingElse) {

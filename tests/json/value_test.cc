@@ -171,6 +171,26 @@ TEST(JsonValue, EscapesAreUndoneIntoTheScratch) {
   }
 }
 
+// Values of a Cursor are not known to have no escapes.
+TEST(JsonValue, AStringThatHasNoEscapeIsFoundToHaveNone) {
+  const std::string_view document = R"(["plain","a\\n",1])";
+  json::Cursor cursor(parsed(document));
+  json::Member member;
+  ASSERT_TRUE(cursor.next(member));
+  ASSERT_TRUE(member.value.may_have_escapes);
+  std::string_view text;
+  EXPECT_TRUE(member.value.plain_text(text));
+  EXPECT_EQ(text, "plain");
+  EXPECT_EQ(text.data(), document.data() + 2);
+  EXPECT_TRUE(member.value.text({}, text));
+  ASSERT_TRUE(cursor.next(member));
+  EXPECT_FALSE(member.value.plain_text(text));
+  EXPECT_FALSE(member.value.text({}, text));
+  ASSERT_TRUE(cursor.next(member));
+  EXPECT_FALSE(member.value.plain_text(text));
+  EXPECT_FALSE(cursor.next(member));
+}
+
 TEST(JsonValue, AMebibyteOfEscapesIsReadInOnePass) {  // J-16
   const std::size_t count = 512 * 1024;
   const std::string document = "\"" + repeat("\\n", count) + "\"";
