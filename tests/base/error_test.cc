@@ -81,6 +81,13 @@ TEST(Error, CarriesTheServersWords) {
             "rate_limited(429): too many requests; the server says: slow down (RATE); hint: wait a minute; "
             "request req-7");
   EXPECT_TRUE(Error(Errc::closed).server_words().message.empty());
+  // The wait is rounded up: nobody comes too early.
+  const Duration waits[] = {nanoseconds(1), seconds(1), seconds(1) + nanoseconds(1), seconds(90)};
+  const char* const texts[] = {"1", "1", "2", "90"};
+  for (std::size_t row = 0; row < std::size(waits); ++row) {
+    EXPECT_EQ(sentence(Error(Errc::rate_limited).with_retry_after(waits[row])),
+              "rate_limited; again in " + std::string(texts[row]) + " s");
+  }
 }
 
 // Nothing that a peer sends moves a terminal's cursor or starts a line of its own in a log.
