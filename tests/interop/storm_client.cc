@@ -14,6 +14,7 @@ using namespace axonpush;
 constexpr Duration kTick = milliseconds(20);
 constexpr Duration kCredentialsLife = seconds(12);
 constexpr Duration kSettleMax = seconds(150);  // twice the longest wait between two attempts, and a dial
+constexpr Duration kSettleCalm = seconds(30);
 constexpr Duration kLateCopies = milliseconds(1'500);
 
 std::string sentence(const Error& error) {
@@ -111,7 +112,7 @@ void StormClient::on_timer(Instant now) noexcept {
       traffic(now);
       if (world_.stopping || now >= deadline_) {
         world_.proxy.weather(number_, Weather::calm);
-        enter(Stage::settling, now + kSettleMax);
+        enter(Stage::settling, now + (terms_.calm ? kSettleCalm : kSettleMax));
         leave_at_ = Instant::never();
       }
       break;
