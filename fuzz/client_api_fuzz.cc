@@ -20,6 +20,7 @@
 #include "sim/model_api.h"
 #include "sim/model_broker.h"
 #include "sim/world.h"
+#include "support/allocations.h"
 #include "whole_client.h"
 
 namespace {
@@ -427,6 +428,7 @@ class Harness {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 4 || size > 2'048) return 0;
+  const test::Arena arena;
   const auto harness = std::make_unique<Harness>(Bytes(data, size));
   harness->run();
   return 0;

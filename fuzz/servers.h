@@ -32,6 +32,7 @@ struct Secrets {
     for (std::size_t at = 0; at < size; ++at) hash = (hash ^ data[at]) * 0x100000001B3ULL;
     sim::Random random(hash);
     for (std::string* secret : {&key, &token, &query, &payload}) {
+      secret->reserve(33);
       for (int count = 0; count < 33; ++count) *secret += static_cast<char>('a' + random.below(26));
     }
   }
@@ -253,9 +254,8 @@ class BrokerEnd final : public sim::Peer {
       require(length_bytes == 0 || size >= (length_bytes == 2 ? 126U : 65'536U), "a length that is not minimal");
       if (received_.size() < index + 4 + size) return;
       std::string payload = received_.substr(index + 4, size);
-      for (std::size_t each = 0; each < size; ++each) {
-        payload[each] = static_cast<char>(payload[each] ^ received_[index + each % 4]);
-      }
+      std::size_t each = 0;
+      for (char& byte : payload) byte = static_cast<char>(byte ^ received_[index + each++ % 4]);
       received_.erase(0, index + 4 + size);
       require(!closed_, "nothing follows a Close frame");
       switch (first & 15) {

@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 8> kTopics = {"axonpush/org_1/default/def
                                                      "elsewhere",
                                                      "a/+",
                                                      ""};
+const std::string kLarge(std::size_t{256} * 1024, 'x');
 // A whole input stays below what would take a second of real time to play out.
 constexpr unsigned kStepsMax = 150;
 
@@ -480,8 +481,7 @@ class Harness : private TraceSink {
     Status status;
     if ((how & 0xC0) == 0xC0) {
       // Large: corks, queues and packet limits.
-      static const std::string large(256 * 1024, 'x');
-      const std::string_view body = std::string_view(large).substr(0, std::size_t{256} << (how >> 2 & 15));
+      const std::string_view body = std::string_view(kLarge).substr(0, std::size_t{256} << (how >> 2 & 15));
       status = rt_.publish_raw({.channel_id = "a", .body = bytes_of(body)}, done, with);
     } else if ((how & 0xC0) == 0x80) {
       status = rt_.publish_raw({.channel_id = channel, .body = bytes_of(choices_.text())}, done, with);
@@ -580,6 +580,7 @@ class Harness : private TraceSink {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static unsigned executions = 0;
+  const test::Arena arena;
   Harness(data, size, executions++ % 64 == 0).run();
   return 0;
 }

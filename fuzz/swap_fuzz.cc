@@ -15,6 +15,8 @@
 
 #include "choices.h"
 #include "servers.h"
+#include "support/allocations.h"
+#include "whole_client.h"
 
 namespace {
 
@@ -278,6 +280,7 @@ class Harness {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const test::Arena arena;
   Harness(data, size).run();
   return 0;
 }

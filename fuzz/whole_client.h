@@ -18,6 +18,9 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
   return 0;
 }
 
-// What is freed stays poisoned for many executions still, and comes back warm. An allocation's stack is short: a
-// finding is replayed with ASAN_OPTIONS=malloc_context_size=30 to see the whole of it.
-extern "C" const char* __asan_default_options() { return "quarantine_size_mb=16:malloc_context_size=2"; }
+// What the library frees stays poisoned for some executions still, and comes back warm. Of a large block only the
+// beginning is filled when it is handed out. An allocation's stack is short: a finding is replayed with
+// ASAN_OPTIONS=malloc_context_size=30 to see the whole of it.
+extern "C" const char* __asan_default_options() {
+  return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256:malloc_context_size=2:max_malloc_fill_size=256";
+}

@@ -1,9 +1,21 @@
 #include "support/allocations.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <unordered_map>
 #include <utility>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define AXONPUSH_TEST_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define AXONPUSH_TEST_ASAN
+#endif
+#endif
+#ifdef AXONPUSH_TEST_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace {
 
@@ -30,12 +42,64 @@ void* watched(void* memory, std::size_t size) {
   return memory;
 }
 
+// The arena's memory, made once: blocks with 16 poisoned bytes and more between them, in which stand the place and the
+// size of the next one.
+constexpr std::size_t kArenaBytes = std::size_t{16} * 1024 * 1024;
+struct ArenaNote {
+  const char* block;
+  std::size_t size;
+};
+constexpr std::size_t kArenaGap = 16;
+static_assert(sizeof(ArenaNote) <= kArenaGap && alignof(std::max_align_t) <= kArenaGap);
+char* arena_begin = nullptr;
+char* arena_end = nullptr;
+thread_local char* arena_next = nullptr;  // nullptr: none lives
+thread_local std::size_t arena_blocks = 0;
+
+void poison([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) {
+#ifdef AXONPUSH_TEST_ASAN
+  __asan_poison_memory_region(memory, size);
+#endif
+}
+
+// What stands there is poisoned for everyone else.
+__attribute__((no_sanitize("address"))) void* from_arena(std::size_t size) {
+  if (arena_next == nullptr || size > kArenaBytes ||
+      static_cast<std::size_t>(arena_end - arena_next) < size + 2 * kArenaGap) {
+    return nullptr;
+  }
+  char* const block = arena_next + kArenaGap;
+  *reinterpret_cast<ArenaNote*>(arena_next) = {block, size};
+  arena_next = block + (size + kArenaGap - 1) / kArenaGap * kArenaGap;
+  ++arena_blocks;
+#ifdef AXONPUSH_TEST_ASAN
+  __asan_unpoison_memory_region(block, size);
+#endif
+  return block;
+}
+
+__attribute__((no_sanitize("address"))) bool back_to_arena(void* memory) {
+  char* const block = static_cast<char*>(memory);
+  if (block < arena_begin || block >= arena_end) return false;
+  auto* const note = reinterpret_cast<ArenaNote*>(block - kArenaGap);
+  if (note->block != block) {
+    std::fputs("given back twice, or never taken\n", stderr);
+    std::abort();
+  }
+  note->block = nullptr;
+  poison(block, note->size);
+  --arena_blocks;
+  return true;
+}
+
 }  // namespace
 
 // Not inlined: the compiler would see malloc and free on one side and new and delete on the other, and warn.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++count;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  if (size == 0) size = 1;
+  if (void* memory = from_arena(size)) return memory;
+  if (void* memory = std::malloc(size)) return memory;
   std::abort();
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
@@ -55,8 +119,12 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 }
 void* operator new[](std::size_t size) { return ::operator new(size); }
 void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return ::operator new(size, tag); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  if (!back_to_arena(memory)) std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+  if (!back_to_arena(memory)) std::free(memory);
+}
 void operator delete(void* memory, const std::nothrow_t&) noexcept {
   if (watch != nullptr) {
     const auto found = watch->blocks.find(memory);
@@ -67,8 +135,8 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept {
   }
   std::free(memory);
 }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { ::operator delete(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { ::operator delete(memory); }
 
 namespace axonpush::test {
 
@@ -99,5 +167,21 @@ WatchBlocks::~WatchBlocks() {
 }
 std::size_t WatchBlocks::largest() const { return watch->largest; }
 std::size_t WatchBlocks::outstanding() const { return watch->blocks.size(); }
+
+Arena::Arena() {
+  if (arena_begin == nullptr) {
+    arena_begin = static_cast<char*>(std::aligned_alloc(4096, kArenaBytes));
+    if (arena_begin == nullptr) std::abort();
+    arena_end = arena_begin + kArenaBytes;
+    poison(arena_begin, kArenaBytes);
+  }
+  arena_next = arena_begin;
+}
+Arena::~Arena() {
+  arena_next = nullptr;
+  if (arena_blocks == 0) return;
+  std::fprintf(stderr, "the fuzz target or its world left %zu blocks behind\n", arena_blocks);
+  std::abort();
+}
 
 }  // namespace axonpush::test
