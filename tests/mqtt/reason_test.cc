@@ -95,6 +95,7 @@ TEST(MqttReason, EveryRuleSaysWhatAndWhy) {
     EXPECT_TRUE(may_close_with || mqtt::reason_of(rule) == ReasonCode::unsupported_protocol_version);
   }
   EXPECT_EQ(mqtt::text_of(static_cast<Rule>(255)), mqtt::text_of(Rule::none));
+  EXPECT_EQ(mqtt::text_of(static_cast<Rule>(mqtt::kRuleCount)), mqtt::text_of(Rule::none));
   mqtt::Decoded nameless;  // one that no decoder makes
   nameless.progress = Progress::error;
   EXPECT_EQ(mqtt::error_of(nameless).code(), Errc::mqtt_protocol);

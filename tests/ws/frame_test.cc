@@ -526,6 +526,7 @@ TEST(WsFrame, TellsEveryRuleInWords) {
   EXPECT_FALSE(error_of(Rule::none));
   EXPECT_EQ(close_code_of(Rule::none), 1000);
   EXPECT_EQ(text_of(static_cast<Rule>(255)), text_of(Rule::none));
+  EXPECT_EQ(text_of(static_cast<Rule>(kRuleCount)), text_of(Rule::none));
   EXPECT_EQ(error_of(Rule::text_refused).code(), Errc::ws_unsupported);
   EXPECT_EQ(error_of(Rule::reserved_bits).code(), Errc::ws_protocol);
   EXPECT_EQ(error_of(Rule::text_ill_formed).code(), Errc::ws_bad_utf8);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "support/guarded_bytes.h"
 #include "ws/sha1.h"
 
 namespace axonpush::ws {
@@ -287,6 +288,19 @@ TEST(WsSha1, HasTheKnownDigests)  // FIPS 180-4; RFC 3174 7.3
     std::uint8_t digest[kSha1Bytes];
     sha1(bytes_of(text), digest);
     EXPECT_EQ(hex_of(digest), expected);
+  }
+}
+
+TEST(WsSha1, ReadsNothingBehindTheMessageAndWritesNothingBehindTheDigest) {
+  axonpush::test::GuardedBytes guarded(256);
+  axonpush::test::GuardedBytes guarded_digest(kSha1Bytes);
+  auto& again = *reinterpret_cast<std::uint8_t(*)[kSha1Bytes]>(guarded_digest.last(kSha1Bytes).data());
+  for (const std::size_t size : {1U, 63U, 64U, 65U, 128U}) {
+    const std::string text(size, 'a');
+    std::uint8_t digest[kSha1Bytes];
+    sha1(bytes_of(text), digest);
+    sha1(guarded.hold(bytes_of(text)), again);
+    EXPECT_EQ(hex_of(again), hex_of(digest)) << size;
   }
 }
 
