@@ -75,8 +75,9 @@ function is_default_of_field(code) {
 function put(column, size, instead, what,    mutant, at) {
   mutant = substr(line, 1, column - 1) instead substr(line, column + size)
   for (at = 1; at <= entries; ++at) {
-    if (entry_file[at] != FILENAME || !index(mutant, entry_text[at]) || index(line, entry_text[at])) continue
-    if (entry_line[at] != "" && !index(line, entry_line[at])) continue
+    if (entry_file[at] != FILENAME) continue
+    if (entry_line[at] != "" && (what != "statement removed" || !index(line, entry_line[at]))) continue
+    if (entry_text[at] != "" && (!index(mutant, entry_text[at]) || index(line, entry_text[at]))) continue
     ++entry_used[at]
     ++left_out
     return
