@@ -25,7 +25,7 @@ Client::~Client() {
   if (owned_host_ != nullptr) destroy_host_(owned_host_);
 }
 
-const Error& Client::error() const noexcept { return core_ == nullptr || error_ ? error_ : core_->error(); }
+const Error& Client::error() const noexcept { return core_ == nullptr ? error_ : core_->error(); }
 
 Status Client::connect_realtime(RealtimeOptions options, Callback<void(const Result<Realtime>&)> done) noexcept {
   if (error()) return error();

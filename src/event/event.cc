@@ -141,10 +141,7 @@ void Event::keep_known_members() const noexcept {
 
 // Of a member that is no string, or whose escapes must be undone.
 std::string_view Event::escaped_string(std::uint8_t slot) const noexcept {
-  const json::Value& value = scratch_->members_[slot].value;
-  std::string_view text;
-  if (value.kind != json::Kind::string || value.plain_text(text)) return text;
-  return undo_escapes(slot);
+  return scratch_->members_[slot].value.kind == json::Kind::string ? undo_escapes(slot) : std::string_view();
 }
 
 std::string_view Event::undo_escapes(std::uint8_t slot) const noexcept {

@@ -75,9 +75,8 @@ class TopicWriter {
   }
 
  private:
-  void fail(const Error& error) noexcept {
-    if (error_ == nullptr) error_ = &error;
-  }
+  // Called by what has seen that nothing failed yet.
+  void fail(const Error& error) noexcept { error_ = &error; }
   bool room(std::size_t size) noexcept {
     if (error_ != nullptr) return false;
     if (size > limits::kTopicOutBytes - size_) {

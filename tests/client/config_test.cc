@@ -160,6 +160,7 @@ TEST(Config, JudgesTheBaseUrl) {  // U-01, U-09, U-11
                                                {"ws://localhost", Errc::url_invalid},
                                                {"wss://api.example.com", Errc::url_invalid},
                                                {"https://api.example.com?a=b", Errc::url_invalid},
+                                               {"https://api.example.com/v1?a=b", Errc::url_invalid},
                                                {"https://api.example.com/?", Errc::url_invalid},
                                                {"https://api.example.com/a//b", Errc::url_invalid},
                                                {"api.example.com", Errc::url_invalid}};

@@ -45,6 +45,15 @@ class DeliveredList {
   std::deque<Delivered> delivered_;
 };
 
+TEST(DeliveredList, KnowsTheLastTwoConnectionsOfAnEvent) {
+  DeliveredRing ring;
+  for (const std::uint32_t epoch : {1U, 2U}) ASSERT_TRUE(ring.remember(key_of(7), epoch));
+  EXPECT_FALSE(ring.delivered_elsewhere(key_of(7), 1, 2));
+  EXPECT_FALSE(ring.delivered_elsewhere(key_of(7), 2, 1));
+  EXPECT_TRUE(ring.delivered_elsewhere(key_of(7), 2, 3));
+  EXPECT_TRUE(ring.delivered_elsewhere(key_of(7), 3, 4));
+}
+
 TEST(DeliveredList, AgreesWithAListOfTheLast4096) {  // CONTRACT 6, last paragraph
   for (std::uint64_t kinds : {1U, 3U, 100U, 5'000U}) {
     sim::Random random(kinds);

@@ -285,6 +285,33 @@ TEST(OverlapCorner, AFilterMadeMeanwhileAndRefusedByBothIsTheCallersToHear) {  /
   scene.expect_no_violation();
 }
 
+TEST(OverlapCorner, WhatTheOldConnectionRefusedIsAskedForAgainWhenItServesAgain) {  // R-21, R-34
+  Corner scene;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 2; }));
+  scene.world.run_for(milliseconds(20));
+  ASSERT_EQ(scene.broker.live().size(), 2U);
+  scene.broker.newest()->link().latency = milliseconds(100);  // the old one is asked first
+  int asked = 0;
+  scene.broker.suback_reason = [&](const std::string&) { return ++asked == 1 ? 0x83 : 1; };
+  int events = 0;
+  ASSERT_TRUE(scene.rt
+                  .subscribe(
+                      {.channel_id = "late"}, [&](const Event&) { ++events; }, [](const Status&) {})
+                  .ok());
+  scene.world.run_for(milliseconds(300));
+  ASSERT_EQ(asked, 2);
+  ASSERT_EQ(scene.broker.live().size(), 2U) << "still in the overlap";
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  scene.world.run_for(seconds(1));
+  EXPECT_EQ(asked, 3);
+  ASSERT_EQ(scene.broker.live().size(), 1U);
+  scene.broker.publish(scene.topic("late"), R"({"payload":{}})");
+  scene.world.run_for(milliseconds(100));
+  EXPECT_EQ(events, 1);
+  scene.expect_no_violation();
+}
+
 // --- What is remembered
 
 TEST(RememberedCorner, AMemoryThatCouldNotBeginBeginsWithTheNextSwap) {  // R-54, CONTRACT 6.4
@@ -314,6 +341,37 @@ TEST(RefreshCorner, ATickChangesNothingWhereNoDeadlineRuns) {  // FAULTS 1.0
       EXPECT_EQ(step.actions, refresh::kNone) << name_of(phase);
     }
   }
+}
+
+TEST(RememberedCorner, WhatThereWasNoMemoryToRememberIsMarkedWhenItComesAgain) {  // R-54, CONTRACT 6
+  Scenario scene;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  int calls = 0;
+  int marked = 0;
+  ASSERT_TRUE(scene.rt
+                  .subscribe({.channel_id = "a"},
+                             [&](const Event& event) {
+                               ++calls;
+                               marked += event.maybe_duplicate() ? 1 : 0;
+                             })
+                  .ok());
+  scene.world.run_for(seconds(1));
+  scene.broker.publish(scene.topic("a"), R"({"eventId":"e0","payload":{}})", 0);
+  scene.world.run_for(milliseconds(100));
+  scene.broker.newest()->link().stuck = true;  // its PUBACK does not arrive, so it comes again
+  {
+    const FailAllocations fail(1, FailAllocations::Mode::once);  // the memory of what was delivered at QoS 1
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e1","payload":{}})");
+    scene.world.run_for(milliseconds(100));
+  }
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(marked, 0);
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+  scene.world.run_for(seconds(2));
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(marked, 1);
 }
 
 TEST(RememberedCorner, AnEventNobodyReadIsFoundAgainByItsBytes) {  // CONTRACT 6, last paragraph

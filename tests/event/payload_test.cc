@@ -133,6 +133,7 @@ TEST(Payload, RemembersWhatItRefused) {  // J-19
       {{{"a", std::numeric_limits<double>::infinity()}}, Errc::payload_invalid},
       {{{"a", missing}}, Errc::payload_invalid},
       {{{missing, 1}}, Errc::payload_invalid},
+      {{{"a", {{missing, 1}}}, {"b", 2}}, Errc::payload_invalid},
       {{{"a", json::raw("1,\"b\":2")}}, Errc::payload_invalid},
       {{{"a", json::raw("")}}, Errc::payload_invalid},
       {{{"a", json::raw("\"\xFF\"")}}, Errc::payload_invalid},
