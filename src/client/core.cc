@@ -433,7 +433,7 @@ void ClientCore::forget_session() noexcept {
   swap_dedup_.end();
   delivered_.clear();
   remembers_in_part_ = remembers_read_ = remembers_unread_ = false;
-  dedup_until_ = dedup_carried_until_ = lost_at_ = retry_filters_at_ = Instant::never();
+  dedup_until_ = dedup_carried_until_ = lost_at_ = overlap_began_at_ = retry_filters_at_ = Instant::never();
   prefix_.clear();
   topic_memo_.forget();
   credentials_ = Credentials{};

@@ -61,6 +61,7 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   if (has(refresh::kActivate)) activate();
   if (has(refresh::kPromoteRetiring)) {
     serving_ = std::exchange(retiring_, kNoConnection);
+    overlap_began_at_ = Instant::never();
     ask_for_refused(serving_);
   }
   if (has(refresh::kBeginDrain)) begin_drain();
@@ -344,6 +345,10 @@ void ClientCore::activate() noexcept {
   Connection& connection = at(serving_);
   // what was published on the old one is written before the new one's first.
   if (retiring_ != kNoConnection) at(retiring_).link.flush(now);
+  // What comes on the old one from now on comes behind everything that was meant for it alone. Where nothing does, its
+  // path may have been dead since it was last heard; so it is asked for a sign of life.
+  overlap_began_at_ = retiring_ != kNoConnection && taken_over_ != retiring_ ? now : Instant::never();
+  if (overlap_began_at_ != Instant::never()) at(retiring_).link.ping(now);
   trace(TraceKind::active, static_cast<std::uint64_t>(connection.link.id()), 0, Errc::none);
   // The broker ended the old connection already: its copies may still be repeated here for a while.
   const bool took_over = taken_over_ != kNoConnection && taken_over_ != serving_ && taken_over_ != retiring_;
@@ -427,6 +432,10 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
     at(index).has_session = false;
     forget_grants(index);
     dedup_until_ = host_.now() + limits::kDedupHold;
+    const Instant began = std::exchange(overlap_began_at_, Instant::never());
+    const Instant heard = at(index).session.last_received();
+    if (began != Instant::never() && heard < began) report_gap(heard, began);
+    if (abandoned_) return;
     feed({.kind = InputKind::retiring_ended});
     return;
   }

@@ -420,6 +420,19 @@ void Link::update_interest() noexcept {
 
 // --- The end
 
+void Link::ping(Instant now) noexcept {
+  if (stage_ != Stage::up || session_->ping_unanswered()) return;
+  session_->on_pinging(now);
+  write_ping(now);
+}
+
+void Link::write_ping(Instant now) noexcept {
+  std::uint8_t packet[2];
+  const std::size_t size = mqtt::encode_ping(packet, mqtt::PacketType::pingreq);
+  append(Bytes(packet).first(size));
+  flush(now);
+}
+
 void Link::leave(Instant now) noexcept {
   AXONPUSH_ASSERT(stage_ == Stage::up);
   append_disconnect(mqtt::ReasonCode::success, true);
@@ -572,13 +585,9 @@ void Link::on_deadline(Instant now) noexcept {
     const mqtt::Session::Due due = session_->on_deadline(now);
     if (due.kind == mqtt::Session::Due::Kind::nothing) break;
     switch (due.kind) {
-      case mqtt::Session::Due::Kind::send_pingreq: {
-        std::uint8_t packet[2];
-        const std::size_t size = mqtt::encode_ping(packet, mqtt::PacketType::pingreq);
-        append(Bytes(packet).first(size));
-        flush(now);
+      case mqtt::Session::Due::Kind::send_pingreq:
+        write_ping(now);
         break;
-      }
       case mqtt::Session::Due::Kind::keepalive_timeout:
       case mqtt::Session::Due::Kind::packet_timeout:
         end(due.error(), refresh::Failure::transient);

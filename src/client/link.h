@@ -83,6 +83,8 @@ class Link final : public ConnectionSink {
             const mqtt::ClientTerms& terms, Instant usable_until, Instant now) noexcept;
   // Sends CONNECT; only while upgraded.
   void connect(Instant now) noexcept;
+  // PINGREQ before it is due, unless one is on its way; only while up.
+  void ping(Instant now) noexcept;
   // Says DISCONNECT (with Session Expiry Interval 0: the connection is retired for good) and Close, reads to the end.
   void leave(Instant now) noexcept;
   // Closes at once and tells the end with this error, in the next turn.
@@ -163,6 +165,7 @@ class Link final : public ConnectionSink {
   void fail_mqtt(const Error& error, mqtt::ReasonCode reason, Instant now) noexcept;
   // The peer broke RFC 6455: Close with the code (7.1.7).
   void fail_ws(const Error& error, std::uint16_t close_code, Instant now) noexcept;
+  void write_ping(Instant now) noexcept;
   void start_closing(Instant now) noexcept;
   void shut_down() noexcept;
   void end(const Error& error, refresh::Failure failure) noexcept;

@@ -94,11 +94,15 @@ Session::Due Session::on_deadline(Instant now) noexcept {
   }
   if (ping_due() > now || ping_due() == Instant::never()) return due;
   due.kind = Due::Kind::send_pingreq;
+  on_pinging(now);
+  return due;
+}
+
+void Session::on_pinging(Instant now) noexcept {
   ping_sent_ = now;
   last_sent_ = now;
   reply_awaited_ = true;
   if (pings_unanswered_ != UINT16_MAX) ++pings_unanswered_;
-  return due;
 }
 
 Error Session::Due::error() const noexcept {

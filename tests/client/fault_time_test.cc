@@ -171,6 +171,54 @@ TEST(FaultTime, AGapBeginsWhereTheLostConnectionWasLastHeard) {  // R-25, I-09
   }
 }
 
+// A swap may leave a connection behind that was dead without a sign: what the broker sent into it nobody has.
+TEST(FaultTime, AnOldConnectionThatWasDeadAtItsSwapLeavesAGap) {  // R-25, R-39, I-09
+  for (const bool dead : {false, true}) {
+    Scenario scene;
+    scene.api.lifetime = seconds(100);
+    ASSERT_TRUE(scene.connect());
+    int events = 0;
+    ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+    scene.world.run_for(seconds(45));
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e1"})");
+    ASSERT_TRUE(scene.run_until([&] { return events == 1; }, seconds(5)));
+    const Instant heard = scene.world.now();
+    scene.broker.newest()->link().frozen = dead;
+    scene.world.run_for(seconds(1));
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e2"})");
+    ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1; }, minutes(2)));
+    scene.world.run_for(seconds(10));
+    EXPECT_TRUE(scene.errors.empty());
+    EXPECT_EQ(scene.host.open_connections(), 1U);
+    EXPECT_EQ(events, dead ? 1 : 2);
+    // Idle since the event as the other one was, it answered for itself.
+    ASSERT_EQ(scene.gaps.size(), dead ? 1U : 0U);
+    if (!dead) continue;
+    EXPECT_EQ(scene.gaps[0].from.nanoseconds(), heard.nanoseconds());
+    EXPECT_GT(scene.gaps[0].to - heard, seconds(1));
+    EXPECT_LE(scene.gaps[0].to, scene.world.now() - seconds(10));
+  }
+}
+
+TEST(FaultTime, WhoIsToldOfTheGapThatASwapLeftMayDestroyTheClient) {  // R-47
+  Scenario scene;
+  scene.api.lifetime = seconds(100);
+  RealtimeOptions options = scene.realtime_options();
+  int gaps = 0;
+  options.on_gap = [&](const PossibleGap&) {
+    ++gaps;
+    scene.rt = Realtime();
+    scene.client.reset();
+  };
+  ASSERT_TRUE(scene.connect(std::move(options)));
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  scene.world.run_for(seconds(45));
+  scene.broker.newest()->link().frozen = true;
+  scene.world.run_for(minutes(2));
+  EXPECT_EQ(gaps, 1);
+  EXPECT_EQ(scene.host.open_connections(), 0U);
+}
+
 // The stream's end, in order, is the server's last word: nothing that came before it is missing.
 TEST(FaultTime, AGapBeginsAtTheLostConnectionsOrderlyEnd) {
   Scenario scene;

@@ -182,7 +182,7 @@ void StormClient::begin(Instant now) {
   refused_ = left_ = fetched_ = false;
   publish_at_ = feed_at_ = now;
   refresh_at_ = Instant::never();
-  active_ = left_behind_ = 0;
+  active_ = 0;
   if (!terms_.calm) world_.proxy.weather(number_, Weather::storm);
   client_ = std::make_unique<Client>(world_.reactor, world_.tls, client_options());
   enter(Stage::connecting, now + kSettleMax);
@@ -334,16 +334,11 @@ void StormClient::record(const TraceRecord& record) noexcept {
       dense_until_ = record.at + milliseconds(700);
       // Where the client id stays the broker has ended the old one, whether it was told or not.
       if (terms_.takeover && active_ != 0) ledger_->connection_ended(active_);
-      left_behind_ = std::exchange(active_, record.connection);
-      activated_at_ = record.at;
+      active_ = record.connection;
       break;
     case TraceKind::retired:
     case TraceKind::closed:
       ledger_->connection_ended(record.connection);
-      if (left_behind_ != 0 && record.connection == left_behind_) {
-        ledger_->left_behind(activated_at_);
-        left_behind_ = 0;
-      }
       break;
     default:
       break;
@@ -357,7 +352,7 @@ void StormClient::settle(Instant now) {
     if (now >= leave_at_) leave(now);
     return;
   }
-  if (ledger_->settled(world_.proxy.swallowed(number_))) {
+  if (ledger_->settled()) {
     leave_at_ = now + kLateCopies;  // those that nobody waits for
   } else if (now >= deadline_) {
     leave(now);
@@ -375,7 +370,7 @@ void StormClient::leave(Instant now) {
 }
 
 void StormClient::end(Instant now) {
-  ledger_->judge(world_.proxy.swallowed(number_));
+  ledger_->judge();
   for (const std::string& finding : ledger_->findings()) {
     world_.findings.push_back(channel_ + (terms_.calm ? " (calm, " : " (storm, ") +
                               (terms_.takeover ? "same client id" : "new client ids") +

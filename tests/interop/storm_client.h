@@ -100,10 +100,8 @@ class StormClient final : axonpush::net::Timer, axonpush::TraceSink {
   Instant publish_at_, feed_at_, refresh_at_, leave_at_ = Instant::never();
   Instant dense_until_;
   Instant fetched_at_;
-  Instant activated_at_;
   axonpush::FlightRecorder recorder_;
-  std::uint64_t active_ = 0;       // connections as the trace names them
-  std::uint64_t left_behind_ = 0;  // the one that served before
+  std::uint64_t active_ = 0;  // the connection, as the trace names it
   bool fetched_ = false;
   bool refused_ = false;  // the first connect was
   bool left_ = false;

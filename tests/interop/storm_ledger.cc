@@ -21,7 +21,6 @@ void Totals::add(const Totals& other) {
   up_lost += other.up_lost;
   up_doubled += other.up_doubled;
   down_in_gaps += other.down_in_gaps;
-  down_in_dead += other.down_in_dead;
   down_lost += other.down_lost;
   down_marked += other.down_marked;
   down_doubled += other.down_doubled;
@@ -143,23 +142,12 @@ bool Ledger::in_gap(const Feed& feed) const {
   return false;
 }
 
-bool Ledger::in_dead_connection(const Feed& feed, const std::vector<Instant>& swallowed) const {
-  for (const Instant began : swallowed) {
-    for (const Instant activated : swaps_) {
-      if (activated >= began && feed.accepted + kPath >= began && feed.sent <= activated + kPath) return true;
-    }
-  }
-  return false;
-}
-
-void Ledger::judge_feed(std::size_t number, const Feed& feed, const std::vector<Instant>& swallowed) {
+void Ledger::judge_feed(std::size_t number, const Feed& feed) {
   const std::string name = "event " + std::to_string(number) + (feed.with_id ? " (with an id)" : " (without an id)");
   totals_.down_marked += static_cast<std::uint64_t>(feed.marked);
   if (!all_there(feed)) {
     if (in_gap(feed)) {
       ++totals_.down_in_gaps;
-    } else if (in_dead_connection(feed, swallowed)) {
-      ++totals_.down_in_dead;
     } else {
       ++totals_.down_lost;
       std::string text = name + " came " + std::to_string(feed.plain + feed.marked) + " of " +
@@ -182,22 +170,22 @@ void Ledger::judge_feed(std::size_t number, const Feed& feed, const std::vector<
   if (terms_.calm && !terms_.takeover && feed.marked != 0) wrong(name + " is marked though nothing was cut");
 }
 
-bool Ledger::settled(const std::vector<Instant>& swallowed) const {
+bool Ledger::settled() const {
   if (pending_ != 0 || unwitnessed_ != 0) return false;
   for (const Feed& feed : feeds_) {
     if (feed.qos == 1 && feed.accepted_copies < feed.copies) return false;
-    if (!all_there(feed) && !in_gap(feed) && !in_dead_connection(feed, swallowed)) return false;
+    if (!all_there(feed) && !in_gap(feed)) return false;
   }
   return true;
 }
 
-void Ledger::judge(const std::vector<Instant>& swallowed) {
+void Ledger::judge() {
   for (int qos = 0; qos < 2; ++qos) {
     for (std::size_t number = 0; number < publishes_[qos].size(); ++number) {
       judge_publish(qos, number, publishes_[qos][number]);
     }
   }
-  for (std::size_t number = 0; number < feeds_.size(); ++number) judge_feed(number, feeds_[number], swallowed);
+  for (std::size_t number = 0; number < feeds_.size(); ++number) judge_feed(number, feeds_[number]);
   if (terms_.calm && !gaps_.empty()) wrong("a gap was told though nothing was cut");
 }
 

@@ -3,9 +3,8 @@
 // The rules, from CONTRACT sections 3 and 6 and FAULTS 2.2. A QoS 1 publish completes exactly once; one that was
 // acknowledged is at the broker (I-01, I-02), once, and once more at most for each connection that ended, or was
 // drained, while it was unacknowledged (I-03); one that was refused is not there. A QoS 0 publish is never there twice.
-// Of what the broker took for a filter it had granted everything arrives, but for what lies in a gap that was told, and
-// for what went into a connection that was dead without a sign when a swap left it behind: that came out of no
-// connection at all (I-09). An event with an id arrives once (I-06); one without may be repeated, and is marked then.
+// Of what the broker took for a filter it had granted everything arrives, but for what lies in a gap that was told
+// (I-09). An event with an id arrives once (I-06); one without may be repeated, and is marked then.
 // Where no connection was cut nothing is lost, nothing is doubled and nothing is reported.
 #pragma once
 
@@ -41,8 +40,7 @@ struct Totals {
   std::uint64_t up_lost = 0;     // acknowledged, and not there: never allowed
   std::uint64_t up_doubled = 0;  // copies beyond the first
   std::uint64_t down_in_gaps = 0;
-  std::uint64_t down_in_dead = 0;  // went into a connection that a swap left behind, dead without a sign
-  std::uint64_t down_lost = 0;     // in no gap: never allowed
+  std::uint64_t down_lost = 0;  // in no gap: never allowed
   std::uint64_t down_marked = 0;
   std::uint64_t down_doubled = 0;  // unmarked second copies: never allowed
   void add(const Totals& other);
@@ -65,17 +63,15 @@ class Ledger {
   std::size_t feeding(bool with_id, int qos, int copies, Instant now);
   void accepted(std::size_t number, Instant now);  // by the broker, one copy
   void delivered(std::size_t number, const axonpush::Event& event);
-  // A swap to a connection that became active then is over for the old one.
-  void left_behind(Instant activated) { swaps_.push_back(activated); }
   void gap(Instant from, Instant to) { gaps_.push_back({from, to}); }
 
   // Anything that is wrong at once.
   void wrong(std::string text);
 
   // Is there anything that may still come?
-  [[nodiscard]] bool settled(const std::vector<Instant>& swallowed) const;
-  // At the end, once. `swallowed`: when the relay began to swallow what the broker sent.
-  void judge(const std::vector<Instant>& swallowed);
+  [[nodiscard]] bool settled() const;
+  // At the end, once.
+  void judge();
   [[nodiscard]] const std::vector<std::string>& findings() const { return findings_; }
   [[nodiscard]] const Totals& totals() const { return totals_; }
   [[nodiscard]] std::size_t gaps() const { return gaps_.size(); }
@@ -110,9 +106,8 @@ class Ledger {
   };
 
   void judge_publish(int qos, std::size_t number, const Publish& publish);
-  void judge_feed(std::size_t number, const Feed& feed, const std::vector<Instant>& swallowed);
+  void judge_feed(std::size_t number, const Feed& feed);
   [[nodiscard]] bool in_gap(const Feed& feed) const;
-  [[nodiscard]] bool in_dead_connection(const Feed& feed, const std::vector<Instant>& swallowed) const;
   [[nodiscard]] bool all_there(const Feed& feed) const { return feed.plain + feed.marked >= feed.copies; }
 
   Terms terms_;
@@ -125,7 +120,6 @@ class Ledger {
   std::set<std::uint64_t> ended_;
   std::vector<Feed> feeds_;
   std::vector<Gap> gaps_;
-  std::vector<Instant> swaps_;
   std::vector<std::string> findings_;
   Totals totals_;
 };

@@ -1,7 +1,5 @@
 #include "interop/storm_proxy.h"
 
-#include <axonpush/net/reactor.h>
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -152,15 +150,10 @@ struct StormProxy::Loop {
 };
 
 StormProxy::StormProxy(std::uint64_t seed, std::size_t clients)
-    : seed_(seed), weather_(clients), swallowed_(clients), loop_(std::make_unique<Loop>(*this)) {
+    : seed_(seed), weather_(clients), loop_(std::make_unique<Loop>(*this)) {
   for (auto& each : weather_) each.store(Weather::calm);
 }
 StormProxy::~StormProxy() { stop(); }
-
-std::vector<axonpush::Instant> StormProxy::swallowed(std::size_t client) const {
-  const std::lock_guard lock(mutex_);
-  return swallowed_[client];
-}
 
 std::uint16_t StormProxy::route(Kind kind, std::uint16_t target) {
   auto route = std::make_unique<Route>(Route{.kind = kind, .target = target});
@@ -405,10 +398,6 @@ void StormProxy::Loop::cut(Pair& pair, Nanoseconds now) {
     flow.queued = 0;
     flow.silent = true;
   };
-  if (how != Cut::pause && how != Cut::fin_to_server && how != Cut::silence_to_server) {
-    const std::lock_guard lock(owner.mutex_);
-    owner.swallowed_[pair.client].push_back(axonpush::net::Reactor::clock());
-  }
   switch (how) {
     case Cut::none:
       return;

@@ -5,12 +5,9 @@
 // connection it has without reading a byte of it. Thread rule: a thread of its own; every function from any other.
 #pragma once
 
-#include <axonpush/base/time.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,16 +70,12 @@ class StormProxy {
 
   // From now on; cuts that were planned for a client whose weather has cleared do not come.
   void weather(std::size_t client, Weather weather) { weather_[client].store(weather); }
-  // When it began to swallow what the broker sent to that client, cuts of every kind included.
-  [[nodiscard]] std::vector<axonpush::Instant> swallowed(std::size_t client) const;
   [[nodiscard]] const StormCounters& counters() const { return counters_; }
 
  private:
   struct Loop;
   std::uint64_t seed_;
   std::vector<std::atomic<Weather>> weather_;
-  mutable std::mutex mutex_;
-  std::vector<std::vector<axonpush::Instant>> swallowed_;  // under mutex_
   StormCounters counters_;
   std::unique_ptr<Loop> loop_;
   std::thread thread_;

@@ -288,10 +288,10 @@ void Storm::report(const StormWorld& world) {
               totals.published, totals.acknowledged, totals.failed, totals.witnessed, stats.resent, totals.up_lost,
               totals.up_doubled);
   std::printf("down: fed %" PRIu64 ", received %" PRIu64 ", second copies dropped %" PRIu64 ", delivered %" PRIu64
-              ", marked %" PRIu64 ", missing in a gap that was told %" PRIu64
-              ", in a connection left behind dead %" PRIu64 ", lost %" PRIu64 ", doubled %" PRIu64 "\n",
+              ", marked %" PRIu64 ", missing in a gap that was told %" PRIu64 ", lost %" PRIu64 ", doubled %" PRIu64
+              "\n",
               totals.fed, stats.events, stats.duplicates_dropped, totals.delivered, totals.down_marked,
-              totals.down_in_gaps, totals.down_in_dead, totals.down_lost, totals.down_doubled);
+              totals.down_in_gaps, totals.down_lost, totals.down_doubled);
   std::printf("wall %.1f s, processor %.1f s here, of that relay and witness too\n",
               static_cast<double>((Reactor::clock() - began_).milliseconds()) / 1e3, processor_seconds(RUSAGE_SELF));
 }

@@ -114,6 +114,9 @@ class Session {
     reply_awaited_ = false;
   }
   [[nodiscard]] Instant last_received() const noexcept { return last_received_; }
+  // PINGREQ is being written, because on_deadline asked for it or for a proof of life before it is due.
+  void on_pinging(Instant now) noexcept;
+  [[nodiscard]] bool ping_unanswered() const noexcept { return reply_awaited_; }
   // What was read ends inside a packet: its deadline runs from the first such call until the next on_packet.
   void on_incomplete(Instant now) noexcept {
     if (incomplete_since_ == Instant::never()) incomplete_since_ = now;
