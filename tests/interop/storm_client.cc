@@ -384,7 +384,8 @@ void StormClient::end(Instant now) {
   if (terms_.takeover) world_.takeover_swaps += last_stats_.swaps;
   ++world_.sessions;
   session_ = {};
-  client_.reset();
+  // The last one stays: its disconnect() alone must have left nothing.
+  if (!world_.stopping) client_.reset();
   enter(world_.stopping ? Stage::done : Stage::resting, Instant::never());
   if (stage_ == Stage::resting) world_.reactor.arm(*this, now + milliseconds(200));
 }
