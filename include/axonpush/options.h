@@ -100,8 +100,9 @@ struct StateChange {
   Instant next_attempt = Instant::never();
 };
 
-// The session could not be resumed over a reconnect or a takeover: events between the two instants may be missing.
-// It begins when the lost connection was last heard, which may be a keep alive before its loss was found out.
+// The session could not be resumed over a reconnect or a takeover, or a swap left a connection behind from which not
+// even PINGRESP came any more: events between the two instants may be missing. It begins when that connection was last
+// heard, which may be a keep alive before its loss was found out.
 struct PossibleGap {
   Instant from = {};
   Instant to = {};
