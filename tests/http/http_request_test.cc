@@ -137,6 +137,10 @@ TEST(HttpRequest, ACopyHasTheHead) {
   }
   const RequestDecoder& itself = copy;
   copy = itself;
+  RequestDecoder original = copy;
+  copy = original;
+  original = RequestDecoder();
+  ASSERT_EQ(original.next(bytes_of("GET / HTTP/1.1\r\nHost: other\r\n\r\n")).kind, StepKind::head);
   EXPECT_EQ(copy.head().find("HOST"), "b");
   EXPECT_EQ(copy.head().method, "POST");
   EXPECT_EQ(text_of(copy.next(bytes_of(input).subspan(step.consumed)).data), "ok");

@@ -477,7 +477,8 @@ TEST(HttpResponse, ErrorsSayAtWhichByte) {
     std::string input;
     std::string_view at;  // the offset is where this stands
   };
-  const Place places[] = {{"HTTP/1.1 2000 OK\r\n\r\n", "0 OK"},
+  const Place places[] = {{"HTTP/1.1 101 Go\r\n\r\n", "HTTP"},
+                          {"HTTP/1.1 2000 OK\r\n\r\n", "0 OK"},
                           {"HTTP/1.1 099 OK\r\n\r\n", "099"},
                           {"HTTP/1.1 2x0 OK\r\n\r\n", "x0"},
                           {"HTTP/1.1\t200 OK\r\n\r\n", "\t"},
@@ -558,6 +559,10 @@ TEST(HttpResponse, ACopyHasTheHead) {
   }
   const ResponseDecoder& itself = copy;
   copy = itself;
+  ResponseDecoder original = copy;
+  copy = original;
+  original = ResponseDecoder();
+  ASSERT_EQ(original.next(bytes_of("HTTP/1.1 204 No\r\nA: other\r\n\r\n")).kind, StepKind::head);
   EXPECT_EQ(copy.head().find("a"), "b");
   EXPECT_EQ(text_of(copy.next(bytes_of(input).subspan(step.consumed)).data), "ok");
 }

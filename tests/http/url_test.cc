@@ -211,6 +211,7 @@ TEST(Url, NothingBehindTheTextCounts) {  // U-07
 
 TEST(Url, ErrorsSayWhere) {  // U-07
   EXPECT_EQ(parse_url("wss://h/ab c").error().offset(), 10U);
+  EXPECT_EQ(parse_url("wss://h/%41 b").error().offset(), 11U);
   EXPECT_EQ(parse_url("wss://h/p#f").error().clause(), "RFC 6455 3");
   // Nothing of the URL is in the sentence: it may carry a signature.
   char text[256];

@@ -116,6 +116,10 @@ TEST(MqttDecode, ErrorsSayAtWhichByte) {
       {"20 03 00 04 00", 3},                                          // its reason code
       {"20 06 00 00 03 210000", 6},                                   // Receive Maximum 0
       {"d0 01 00", 2},                                                // a byte too many
+      {"30 0b 0001 61 07 26 0001 ff 0001 62", 9},                     // a user property's name
+      {"30 0b 0001 61 07 26 0001 62 0001 ff", 12},                    // its value
+      {"30 09 0001 61 05 03 0002 6200", 9},                           // NUL in a Content Type
+      {"30 08 0001 61 04 08 0001 23", 9},                             // a wildcard in a Response Topic
       {"82 07 0001 00 0001 61 03", 8, Sender::client},                // QoS 3 of a subscription
       {"82 08 0001 00 0002 6123 00", 7, Sender::client},              // a filter
       {"10 0d 0004 4d515454 04 02 0000 00 0000", 8, Sender::client},  // protocol version 4
@@ -276,6 +280,24 @@ TEST(MqttDecode, PayloadOfAnySize) {  // M-27
   const std::vector<std::uint8_t> bytes = packet_of("30", hex_of(large));
   mqtt::Packet packet;
   EXPECT_EQ(mqtt::reason_of(mqtt::decode(bytes, {}, packet).rule), mqtt::ReasonCode::packet_too_large);
+}
+
+TEST(MqttDecode, RemainingLengthOfEverySize) {  // MQTT 5 1.5.5: the first and the last of each number of bytes
+  for (const std::size_t size : {127U, 128U, 16'383U, 16'384U, 2'097'151U, 2'097'152U}) {
+    std::vector<std::uint8_t> bytes = {0x30};
+    for (std::size_t left = size; left != 0; left /= 128) {
+      bytes.push_back(static_cast<std::uint8_t>(left % 128 + (left >= 128 ? 128 : 0)));
+    }
+    const std::size_t header = bytes.size();
+    bytes.insert(bytes.end(), {0, 1, 'a', 0});
+    bytes.resize(header + size + 1, 'x');  // and a byte of what follows
+    mqtt::Packet packet;
+    const mqtt::Decoded decoded = mqtt::decode(bytes, {Sender::server, 268'435'455}, packet);
+    ASSERT_EQ(decoded.progress, Progress::done) << size;
+    EXPECT_EQ(decoded.size, header + size);
+    EXPECT_EQ(packet.publish.topic, "a");
+    EXPECT_EQ(packet.publish.payload.size(), size - 4);
+  }
 }
 
 TEST(MqttDecode, PacketIdZero) {  // M-22, [MQTT-2.2.1-3]

@@ -334,6 +334,19 @@ TEST(MqttProperty, EveryLegalPairRoundTrips) {
   EXPECT_GT(pairs, 500U);
 }
 
+TEST(MqttProperty, TellsWhetherTheyAreValid) {
+  const std::vector<std::uint8_t> good = bytes_of_hex("2100 0a");
+  const std::vector<std::uint8_t> bad = bytes_of_hex("2100 00");
+  Properties properties;
+  EXPECT_FALSE(mqtt::validate_properties(PacketType::connack, PropertyHome::packet, Sender::server, bad, properties));
+  EXPECT_FALSE(properties.has(Property::receive_maximum));
+  EXPECT_TRUE(properties.raw().empty());
+  ASSERT_TRUE(mqtt::validate_properties(PacketType::connack, PropertyHome::packet, Sender::server, good, properties));
+  EXPECT_TRUE(properties.has(Property::receive_maximum));
+  EXPECT_EQ(properties.integer(Property::receive_maximum, 0), 10U);
+  EXPECT_FALSE(mqtt::validate_properties(PacketType::puback, PropertyHome::packet, Sender::server, good, properties));
+}
+
 TEST(MqttProperty, WriterStopsAtItsEnd) {
   for (const OneProperty& one : kOneOfEach) {
     const std::vector<std::uint8_t> raw = bytes_of_hex(one.hex);

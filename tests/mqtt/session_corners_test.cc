@@ -106,6 +106,19 @@ TEST(MqttSessionCorner, AdoptsTheGivingUpWithTheOnePublishThatItTakes) {  // R-3
   EXPECT_EQ(after.unanswered(), "publish #1 1");
 }
 
+TEST(MqttSessionCorner, NothingGoesOutAndNothingIsWaitedForOnceItIsClosed) {  // MQTT 5 4.1
+  Conversation talk(resuming(qos_2_terms()));
+  talk.accept();
+  EXPECT_GT(talk.session.publish_quota(), 0);
+  EXPECT_NE(talk.session.deadline(), Instant::never());
+  talk.session.on_closed(talk.now);
+  EXPECT_FALSE(talk.session.connected());
+  EXPECT_EQ(talk.session.publish_quota(), 0);
+  EXPECT_EQ(talk.session.request_quota(), 0);
+  EXPECT_EQ(talk.session.deadline(), Instant::never());
+  EXPECT_EQ(talk.hear(talk.server.publish(Qos::at_most_once, 0)), "ignored");
+}
+
 TEST(MqttSessionCorner, PublishesAreOverdueOnlyWhereAllThatIsOutIs) {  // MQTT 5 4.9
   Conversation talk(resuming(qos_2_terms()));
   EXPECT_FALSE(talk.session.publishes_overdue()) << "not connected";

@@ -183,6 +183,7 @@ TEST(MqttSessionTime, GivesAPacketThirtySeconds) {  // R-27: a byte every 4 s in
   }
   go_to_deadline(talk, kStart + seconds(30));
   EXPECT_EQ(talk.due(), "packet");
+  EXPECT_GT(talk.session.deadline(), talk.now) << "and waited for no longer";
   EXPECT_EQ(talk.due(), "") << "told once";
 }
 
