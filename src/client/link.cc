@@ -255,6 +255,8 @@ bool Link::write_connect() noexcept {
 
 bool Link::reserve(std::size_t bytes) noexcept {
   if (!cork_) {
+    // What could not be written ended the connection: what comes behind it must not wait in front of the next one.
+    if (stage_ == Stage::closed) return false;
     const std::size_t usual = bytes < BufferPool::kClassBytes[2] ? BufferPool::kClassBytes[2] : bytes;
     cork_ = host_.buffers().take(bytes <= BufferPool::kClassBytes[0] && stage_ != Stage::up ? bytes : usual);
     return static_cast<bool>(cork_);

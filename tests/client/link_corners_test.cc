@@ -271,6 +271,31 @@ struct Closing : Scenario {
   }
 };
 
+struct UpgradeHeads final : sim::BrokerDirector {
+  void on_upgrade(BrokerPeer&, std::string_view head) override { heads.emplace_back(head); }
+  std::vector<std::string> heads;
+};
+
+// Found by session_fuzz: the Close frame went out in front of the next connection's upgrade.
+TEST(LinkEnd, ACloseBehindADisconnectThatFoundNoMemoryIsNotKeptForTheNextConnection) {
+  Scenario scene(1, 0);
+  UpgradeHeads seen;
+  scene.broker.director = &seen;
+  ASSERT_TRUE(scene.connect());
+  scene.world.run_for(seconds(31));
+  scene.broker.newest()->send_packet(kMalformed);
+  {
+    const FailAllocations fail(2, FailAllocations::Mode::once);  // the first is the receive buffer
+    scene.world.run_for(milliseconds(10));
+    ASSERT_TRUE(fail.fired());
+  }
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }));
+  EXPECT_EQ(scene.errors.at(0).error.code(), Errc::no_memory);
+  ASSERT_EQ(seen.heads.size(), 2U);
+  EXPECT_EQ(seen.heads[1].rfind("GET /", 0), 0U) << "nothing goes in front of the upgrade";
+  scene.broker.director = nullptr;
+}
+
 TEST(LinkEnd, OneThatDiesWhileItsLastWordsAreStuckIsALoss) {  // W-27, R-28
   Closing scene;
   ASSERT_TRUE(scene.begin_closing());
