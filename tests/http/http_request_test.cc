@@ -331,6 +331,12 @@ TEST(HttpResponseWriter, WritesWhatTheDecoderReads) {
   EXPECT_EQ(start_error(99, "x"), Errc::invalid_argument);
   EXPECT_EQ(start_error(1000, "x"), Errc::invalid_argument);
   EXPECT_EQ(start_error(200, "a\r\nb"), Errc::header_invalid);
+  for (const std::uint16_t status : std::initializer_list<std::uint16_t>{100, 200, 204, 999}) {
+    ResponseWriter answer(buffer);
+    answer.start(status, "x");
+    answer.finish();
+    EXPECT_EQ(text_of(answer.written()), "HTTP/1.1 " + std::to_string(status) + " x\r\n\r\n");
+  }
   // RFC 9112 4: there is one status line. The first error stands.
   ResponseWriter twice(buffer);
   twice.start(200, "OK");

@@ -101,7 +101,8 @@ TEST(WsFrame, ServerRefusesEveryUnmaskedFrame)  // RFC 6455 5.1
   DecoderOptions options;
   options.role = Role::server;
   for (const unsigned opcode : {kBinary, kClose, kPing, kPong}) {
-    expect_broken({{"unmasked", frame(opcode), Rule::mask_missing, 1002, {}, 0, options}});
+    expect_broken({{"unmasked", frame(opcode), Rule::mask_missing, 1002, {}, 0, options},
+                   {"unmasked, with a payload", frame(opcode, "abcd"), Rule::mask_missing, 1002, {}, 0, options}});
   }
 }
 
