@@ -325,7 +325,7 @@ void ClientCore::begin_dedup() noexcept {
     swap_dedup_.carry_over();
     dedup_carried_until_ = dedup_until_;
   } else {
-    swap_dedup_.begin();
+    swap_dedup_.begin(host_.swap_events_max());
     dedup_carried_until_ = Instant::never();
   }
   dedup_until_ = Instant::never();

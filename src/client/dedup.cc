@@ -1,11 +1,15 @@
 #include "client/dedup.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/alloc.h"
 
 namespace axonpush::inline v0 {
 
-bool SwapDedup::begin() noexcept {
+bool SwapDedup::begin(std::size_t entries_max) noexcept {
   end();
+  capacity_max_ = std::bit_floor(std::clamp<std::size_t>(entries_max, 1, limits::kSwapDedupEntries));
   active_ = true;
   lossy_ = !grow();
   return !lossy_;
@@ -36,8 +40,9 @@ void SwapDedup::free_tables() noexcept {
 
 // Twice the room, in the same order of age. False at the limit or on an exhausted heap; nothing has changed then.
 bool SwapDedup::grow() noexcept {
-  const std::size_t wanted = capacity_ == 0 ? kFirstEntries : capacity_ * 2;
-  if (wanted > limits::kSwapDedupEntries) return false;
+  const std::size_t first = kFirstEntries < capacity_max_ ? kFirstEntries : capacity_max_;
+  const std::size_t wanted = capacity_ == 0 ? first : capacity_ * 2;
+  if (wanted > capacity_max_) return false;
   auto* entries = static_cast<Entry*>(allocate(wanted * sizeof(Entry)));
   auto* buckets = static_cast<std::uint32_t*>(allocate(wanted * sizeof(std::uint32_t)));
   if (entries == nullptr || buckets == nullptr) {
@@ -83,7 +88,7 @@ std::uint32_t SwapDedup::find(const EventKey& key) noexcept {
 
 void SwapDedup::add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept {
   if (free_ == kNone && !grow()) {
-    // CONTRACT 6.4: the oldest goes, and is counted. There is one: the table has room for kFirstEntries at least.
+    // CONTRACT 6.4: the oldest goes, and is counted. There is one: the table has room for one at least.
     forget(oldest_);
     ++overflow;
     lossy_ = true;

@@ -33,8 +33,9 @@ class SwapDedup {
   SwapDedup& operator=(const SwapDedup&) = delete;
   ~SwapDedup() { end(); }
 
-  // False on an exhausted heap: then every event is `maybe_duplicate`.
-  bool begin() noexcept;
+  // False on an exhausted heap: then every event is `maybe_duplicate`. At most `entries_max` events are remembered,
+  // which is rounded down to a power of two.
+  bool begin(std::size_t entries_max = limits::kSwapDedupEntries) noexcept;
   // Another swap begins while this one's memory is still held: it goes on, and what is in it now is forgotten by
   // forget_carried().
   void carry_over() noexcept;
@@ -70,6 +71,7 @@ class SwapDedup {
   Entry* entries_ = nullptr;
   std::uint32_t* buckets_ = nullptr;
   std::size_t capacity_ = 0;
+  std::size_t capacity_max_ = limits::kSwapDedupEntries;
   std::size_t used_ = 0;
   std::uint32_t free_ = kNone;
   std::uint32_t oldest_ = kNone;

@@ -215,7 +215,10 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
         [&] { return "event " + std::to_string(number) + " does not match the callback's filter"; });
   while (it.seen.size() <= number - it.seen_base) it.seen.emplace_back();
   Watched::Seen& seen = it.seen[number - it.seen_base];
-  if (event.maybe_duplicate()) mark(Mark::duplicate_told);
+  if (event.maybe_duplicate()) {
+    mark(Mark::duplicate_told);
+    if (it.host->swap_events == 1 && record.has_id && (seen.once & bit(slot)) != 0) mark(Mark::forgotten_in_swap);
+  }
   if (seen.once == 0) seen.first = world_.now();
   if ((seen.once & bit(slot)) == 0) {
     seen.once |= bit(slot);
@@ -226,9 +229,10 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
     // CONTRACT 6.4: the memory of a swap lasts for 5 s after the old connection's end.
   } else if (!record.has_id && seen.first < it.last_end && world_.now() - it.last_end > limits::kDedupHold) {
     // The same where it was the new connection that ended, and the old one, which serves again, was held up for longer.
-  } else if (!event.maybe_duplicate() || (record.has_id && it.account.refused == 0 && wanted.kind != SlotKind::raw)) {
+  } else if (!event.maybe_duplicate() ||
+             (record.has_id && it.account.refused == 0 && it.host->swap_events != 1 && wanted.kind != SlotKind::raw)) {
     // CONTRACT 6: one without an id, or whose body nobody reads, comes again only when it says so; one with an id only
-    // where there was no memory.
+    // where there was no memory, or one of one event that has forgotten it.
     ++totals.doubled;
     fail(6, "event " + std::to_string(number) + (record.has_id ? "" : " (without an id)") +
                 " was delivered twice to one callback");

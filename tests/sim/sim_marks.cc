@@ -107,6 +107,7 @@ constexpr Named kMarks[] = {
     {Mark::early_timers, "early_timers"},
     {Mark::idle_wakes, "idle_wakes"},
     {Mark::fragments, "fragments"},
+    {Mark::forgotten_in_swap, "forgotten_in_swap"},
     {Mark::packet_ids_wrapped, "packet_ids_wrapped"},
     {Mark::past_2_31_ms, "past_2_31_ms"},
     {Mark::past_2_32_ms, "past_2_32_ms"},

@@ -103,6 +103,7 @@ enum class Mark : std::uint8_t {
   early_timers,
   idle_wakes,
   fragments,
+  forgotten_in_swap,
   packet_ids_wrapped,
   past_2_31_ms,  // of one life of a world
   past_2_32_ms,

@@ -135,6 +135,7 @@ class Drawer {
     Random whims = stream("whims");
     std::int64_t sum = 0;
     for (std::int64_t bit = 1; bit <= 8; bit *= 2) sum += whims.chance(0.25) ? bit : 0;
+    if (stream("a memory of one event").chance(0.25)) sum += 16;
     set(WorldKnob::whims, sum);
     set(WorldKnob::tls, plan_.seed % kTlsSeedEvery == 0 ? 1 : 0);
     // Mostly few: what happens between clients is little, and each costs time.

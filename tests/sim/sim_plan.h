@@ -129,7 +129,8 @@ enum class WorldKnob : std::uint8_t {
   sparse,   // a day or a year: little is kept
   manual,   // nobody connects of his own accord before everything is healed
   tls,      // real TLS in between (sim_tls.h)
-  whims,    // a sum of: 1 short reads, 2 early timers, 4 idle wakes, 8 fragments of at most 125 bytes
+  whims,  // a sum of: 1 short reads, 2 early timers, 4 idle wakes, 8 fragments of at most 125 bytes, 16 a swap's memory
+          // of one event
   count
 };
 using Knobs = std::array<std::int64_t, static_cast<std::size_t>(Knob::count)>;

@@ -71,6 +71,7 @@ void Run::make_client(std::size_t index) {
   const std::int64_t whims = healed_ ? 0 : plan_.knob(WorldKnob::whims);
   user.host().whims = {
       .short_reads = (whims & 1) != 0, .early_timers = (whims & 2) != 0, .idle_wakes = (whims & 4) != 0};
+  if ((whims & 16) != 0) user.host().swap_events = 1;
   judge_.begin_life(index, user.host());
   user.host().random().injection = world_.injection;
   if (world_.injection != nullptr) {

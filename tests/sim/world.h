@@ -317,6 +317,8 @@ class VirtualHost final : public Host, public Connector {
     bool early_timers = false;  // a turn before the deadline
     bool idle_wakes = false;    // told ready, and is not
   } whims;
+  std::size_t swap_events = limits::kSwapDedupEntries;
+  [[nodiscard]] std::size_t swap_events_max() const noexcept override { return swap_events; }
   Instant paused_until;           // a suspended machine, or a callback that blocks: no turn before it
   Error open_error;               // what open() answers while it is set: no descriptor is left
   std::uint64_t turns = 0;        // all of them

@@ -9,6 +9,7 @@
 #include <axonpush/base/error.h>
 #include <axonpush/base/result.h>
 #include <axonpush/base/time.h>
+#include <axonpush/limits.h>
 
 namespace axonpush::inline v0 {
 
@@ -157,6 +158,9 @@ class Host {
   [[nodiscard]] virtual BufferPool& buffers() noexcept = 0;
   // False in the child of a fork: there nothing may be used, and only destroying is allowed.
   [[nodiscard]] virtual bool alive() const noexcept { return true; }
+  // How many events a swap remembers at most. A host with little memory may say less, at least 1: the oldest is
+  // forgotten then, and later copies are marked as possible duplicates.
+  [[nodiscard]] virtual std::size_t swap_events_max() const noexcept { return limits::kSwapDedupEntries; }
   // nullptr: each client has its own.
   [[nodiscard]] virtual Workspace* workspace() noexcept { return nullptr; }
   // Registers the one thing to drive; called once, before anything else. nullptr takes it off: no call follows.
