@@ -90,13 +90,16 @@ class ApiEnd final : public sim::Peer {
   explicit ApiEnd(Servers& servers) : servers_(servers) { servers_.apis.push_back(this); }
   ~ApiEnd() override { std::erase(servers_.apis, this); }
   void on_open() override {
+    if (!asked()) return;
     std::size_t alive = 0;
-    for (const ApiEnd* each : servers_.apis) alive += each->connection_->client_alive() ? 1U : 0U;
+    for (const ApiEnd* each : servers_.apis) alive += each->asked() && each->connection_->client_alive() ? 1U : 0U;
     require(alive == 1, "one request of credentials at a time (I-12)");
   }
   void on_end() override { std::erase(servers_.apis, this); }
   void on_bytes(std::string_view bytes) override {
     received_ += bytes;
+    if (!asked())
+      return require(received_.find(servers_.secrets.key) == std::string::npos, "the key goes to the API only");
     const std::size_t end = received_.find("\r\n\r\n");
     if (end == std::string::npos) return;
     require(end + 4 == received_.size(), "nothing follows the request");
@@ -109,6 +112,8 @@ class ApiEnd final : public sim::Peer {
   }
   void say(const std::string& bytes) { connection_->send(bytes); }
   [[nodiscard]] sim::Connection& link() { return *connection_; }
+  // The world knows servers by their port: credentials of the input's may name a broker on this one.
+  [[nodiscard]] bool asked() const { return connection_->server_name() == "api.example.com"; }
 
  private:
   Servers& servers_;
