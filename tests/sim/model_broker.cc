@@ -51,6 +51,18 @@ std::string_view take_level(std::string_view& text, bool& more) {
   return level;
 }
 
+// RFC 6455 4.1: what every opening handshake of a client has, and what this service asks for on top (CONTRACT 5).
+bool legal_upgrade(const std::string& head) {
+  const auto has = [&](const char* line) {
+    return (head + "\r\n").find(std::string("\r\n") + line + "\r\n") != std::string::npos;
+  };
+  const std::string request = head.substr(0, head.find("\r\n"));
+  const std::string version = " HTTP/1.1";
+  return request.starts_with("GET /") && request.ends_with(version) && head.find("\r\nHost: ") != std::string::npos &&
+         has("Upgrade: websocket") && has("Connection: Upgrade") && has("Sec-WebSocket-Version: 13") &&
+         head.find("\r\nSec-WebSocket-Protocol: mqtt") != std::string::npos;
+}
+
 }  // namespace
 
 bool model_matches(std::string_view filter, std::string_view topic) {
@@ -163,6 +175,7 @@ void BrokerPeer::read_upgrade() {
   BrokerDirector* director = broker_.director;
   if (end == std::string::npos || !broker_.answer_upgrade) return;
   const std::string head = received_.substr(0, end);
+  if (!legal_upgrade(head)) violate("no opening handshake, or something in front of it");
   if (director != nullptr) director->on_upgrade(*this, head);
   if (director != nullptr && !director->answers(*this, BrokerDirector::Step::upgrade)) return;
   received_.erase(0, end + 4);
