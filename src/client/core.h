@@ -384,10 +384,12 @@ class ClientCore final : public Driven,
   FixedText<limits::kTopicOutBytes> prefix_;         // of the session; it may not change while it lives
   std::uint8_t taken_over_ = kNoConnection;          // whose session the candidate has taken over
   Instant retry_filters_at_ = Instant::never();
-  Instant lost_at_ = Instant::never();           // since when events may be missing
-  Instant overlap_began_at_ = Instant::never();  // and the old connection was not taken over
-  Instant heard_at_ = Instant::never();          // the connection that served last was heard for the last time
-  Instant expires_at_ = Instant::never();        // of the credentials at hand
+  Instant lost_at_ = Instant::never();  // since when events may be missing
+  // Of the overlap, unless the old connection was taken over: when that was last heard before, and when it began.
+  Instant overlap_heard_at_ = Instant::never();
+  Instant overlap_began_at_ = Instant::never();
+  Instant heard_at_ = Instant::never();    // the connection that served last was heard for the last time
+  Instant expires_at_ = Instant::never();  // of the credentials at hand
   ConnectionState told_state_ = ConnectionState::idle;
   std::uint64_t session_ = 0;  // generation of the handles
   std::uint64_t connection_ids_ = 0;

@@ -345,10 +345,14 @@ void ClientCore::activate() noexcept {
   Connection& connection = at(serving_);
   // what was published on the old one is written before the new one's first.
   if (retiring_ != kNoConnection) at(retiring_).link.flush(now);
-  // What comes on the old one from now on comes behind everything that was meant for it alone. Where nothing does, its
-  // path may have been dead since it was last heard; so it is asked for a sign of life.
-  overlap_began_at_ = retiring_ != kNoConnection && taken_over_ != retiring_ ? now : Instant::never();
-  if (overlap_began_at_ != Instant::never()) at(retiring_).link.ping(now);
+  // The old one is asked for a sign of life: its PINGRESP comes behind everything that was meant for it alone. Where it
+  // does not come, some of that may be missing, and its path may have been dead since it was last heard.
+  overlap_began_at_ = Instant::never();
+  if (retiring_ != kNoConnection && taken_over_ != retiring_) {
+    overlap_heard_at_ = at(retiring_).session.last_received();
+    overlap_began_at_ = now;
+    at(retiring_).link.ping(now);
+  }
   trace(TraceKind::active, static_cast<std::uint64_t>(connection.link.id()), 0, Errc::none);
   // The broker ended the old connection already: its copies may still be repeated here for a while.
   const bool took_over = taken_over_ != kNoConnection && taken_over_ != serving_ && taken_over_ != retiring_;
@@ -433,8 +437,8 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
     forget_grants(index);
     dedup_until_ = host_.now() + limits::kDedupHold;
     const Instant began = std::exchange(overlap_began_at_, Instant::never());
-    const Instant heard = at(index).session.last_received();
-    if (began != Instant::never() && heard < began) report_gap(heard, began);
+    const bool whole = !end.ping_unanswered && at(index).session.last_received() >= began;
+    if (began != Instant::never() && !whole) report_gap(overlap_heard_at_, began);
     if (abandoned_) return;
     feed({.kind = InputKind::retiring_ended});
     return;

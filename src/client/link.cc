@@ -423,7 +423,7 @@ void Link::update_interest() noexcept {
 // --- The end
 
 void Link::ping(Instant now) noexcept {
-  if (stage_ != Stage::up || session_->ping_unanswered()) return;
+  if (stage_ != Stage::up) return;
   session_->on_pinging(now);
   write_ping(now);
 }
@@ -509,7 +509,10 @@ void Link::release() noexcept {
   stage_ = Stage::closed;
   host_.connector().close(id_);
   transport_ = nullptr;
-  if (before >= Stage::connecting) session_->on_closed(host_.now());
+  if (before >= Stage::connecting) {
+    end_.ping_unanswered = session_->ping_unanswered();
+    session_->on_closed(host_.now());
+  }
   if (upgrade_ != nullptr) {
     upgrade_->~ResponseDecoder();
     deallocate(upgrade_, sizeof(http::ResponseDecoder));

@@ -43,9 +43,10 @@ class Link final : public ConnectionSink {
   struct End {
     Error error;
     refresh::Failure failure = refresh::Failure::transient;
-    Stage stage = Stage::closed;  // where it was
-    bool orderly = false;         // after our DISCONNECT
-    bool taken_over = false;      // the server's DISCONNECT 0x8E, or an end without a word
+    Stage stage = Stage::closed;   // where it was
+    bool orderly = false;          // after our DISCONNECT
+    bool taken_over = false;       // the server's DISCONNECT 0x8E, or an end without a word
+    bool ping_unanswered = false;  // so some of what the server sent before it may be missing
   };
 
   class Owner {
@@ -83,7 +84,7 @@ class Link final : public ConnectionSink {
             const mqtt::ClientTerms& terms, Instant usable_until, Instant now) noexcept;
   // Sends CONNECT; only while upgraded.
   void connect(Instant now) noexcept;
-  // PINGREQ before it is due, unless one is on its way; only while up.
+  // PINGREQ before it is due; only while up.
   void ping(Instant now) noexcept;
   // Says DISCONNECT (with Session Expiry Interval 0: the connection is retired for good) and Close, reads to the end.
   void leave(Instant now) noexcept;

@@ -273,7 +273,7 @@ void Link::on_close_frame(const ws::FrameDecoder::Step& step, Instant now) noexc
 
 void Link::on_stream_end(IoOutcome outcome, Instant now) noexcept {
   // The stream's end comes behind everything that the peer sent: it is its last word.
-  if (outcome != IoOutcome::error && stage_ >= Stage::connecting) session_->on_received(now);
+  if (outcome != IoOutcome::error && stage_ >= Stage::connecting) session_->on_stream_end(now);
   if (stage_ == Stage::leaving) {
     end_.orderly = true;
     end(Error(Errc::closed, "the connection was retired"), refresh::Failure::transient);

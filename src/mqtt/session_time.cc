@@ -99,7 +99,7 @@ Session::Due Session::on_deadline(Instant now) noexcept {
 }
 
 void Session::on_pinging(Instant now) noexcept {
-  ping_sent_ = now;
+  if (!reply_awaited_) ping_sent_ = now;  // the wait of one that is out already goes on
   last_sent_ = now;
   reply_awaited_ = true;
   if (pings_unanswered_ != UINT16_MAX) ++pings_unanswered_;

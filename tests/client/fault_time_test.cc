@@ -200,6 +200,34 @@ TEST(FaultTime, AnOldConnectionThatWasDeadAtItsSwapLeavesAGap) {  // R-25, R-39,
   }
 }
 
+TEST(FaultTime, AnOldConnectionThatBrokeOffBeforeItsPingrespLeavesAGap) {  // R-33, R-39, I-09
+  for (const bool broken : {false, true}) {
+    Scenario scene;
+    scene.api.lifetime = seconds(100);
+    // Every byte on the first connection takes a second, and its path breaks off between two events.
+    scene.world.plan = [&](const Endpoint& endpoint) {
+      const bool slow = endpoint.port == 8443 && scene.broker.connects.empty();
+      return sim::DialPlan{.latency = slow ? seconds(1) : milliseconds(1)};
+    };
+    ASSERT_TRUE(scene.connect());
+    int events = 0;
+    ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+    ASSERT_TRUE(scene.run_until([&] { return scene.api.requests.size() == 2; }, minutes(2)));
+    sim::BrokerPeer* old = scene.broker.newest();
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e1"})");
+    scene.world.run_for(milliseconds(2));
+    ASSERT_EQ(scene.broker.connects.size(), 1U) << "both are for the old connection alone";
+    scene.broker.publish(scene.topic("a"), R"({"eventId":"e2"})");
+    ASSERT_TRUE(scene.run_until([&] { return events == 1; }, seconds(5)));
+    ASSERT_EQ(scene.broker.live().size(), 2U) << "the first comes in the overlap";
+    old->link().frozen = broken;
+    scene.world.run_for(seconds(10));
+    EXPECT_EQ(scene.host.open_connections(), 1U);
+    EXPECT_EQ(events, broken ? 1 : 2);
+    EXPECT_EQ(scene.gaps.size(), broken ? 1U : 0U);
+  }
+}
+
 TEST(FaultTime, WhoIsToldOfTheGapThatASwapLeftMayDestroyTheClient) {  // R-47
   Scenario scene;
   scene.api.lifetime = seconds(100);

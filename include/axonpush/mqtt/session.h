@@ -116,7 +116,13 @@ class Session {
   [[nodiscard]] Instant last_received() const noexcept { return last_received_; }
   // PINGREQ is being written, because on_deadline asked for it or for a proof of life before it is due.
   void on_pinging(Instant now) noexcept;
-  [[nodiscard]] bool ping_unanswered() const noexcept { return reply_awaited_; }
+  // Of the PINGREQs some have had no PINGRESP, and so what the server sent before it has not all come.
+  [[nodiscard]] bool ping_unanswered() const noexcept { return pings_unanswered_ != 0; }
+  // The stream ended in order: what the server sent has come, to its last byte.
+  void on_stream_end(Instant now) noexcept {
+    on_received(now);
+    pings_unanswered_ = 0;
+  }
   // What was read ends inside a packet: its deadline runs from the first such call until the next on_packet.
   void on_incomplete(Instant now) noexcept {
     if (incomplete_since_ == Instant::never()) incomplete_since_ = now;
