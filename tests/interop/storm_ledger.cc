@@ -6,7 +6,7 @@ namespace {
 
 // Between what the client saw and what the broker did lies the path: an event was on its way for this long at most
 // when nothing held it up.
-constexpr Duration kPath = axonpush::seconds(1);
+constexpr Duration kPath = axonpush::seconds(2);  // through the relay, on a busy machine
 constexpr std::size_t kFindingsMax = 20;
 
 }  // namespace
@@ -146,7 +146,7 @@ void Ledger::judge_feed(std::size_t number, const Feed& feed) {
   const std::string name = "event " + std::to_string(number) + (feed.with_id ? " (with an id)" : " (without an id)");
   totals_.down_marked += static_cast<std::uint64_t>(feed.marked);
   if (!all_there(feed)) {
-    if (in_gap(feed)) {
+    if (!terms_.calm && in_gap(feed)) {
       ++totals_.down_in_gaps;
     } else {
       ++totals_.down_lost;
@@ -186,7 +186,8 @@ void Ledger::judge() {
     }
   }
   for (std::size_t number = 0; number < feeds_.size(); ++number) judge_feed(number, feeds_[number]);
-  if (terms_.calm && !gaps_.empty()) wrong("a gap was told though nothing was cut");
+  // A PINGRESP that a stall holds back for longer than an old connection is read is no cut, but a gap is possible then.
+  if (terms_.calm && gaps_.size() > 1) wrong("gaps were told again and again though nothing was cut");
 }
 
 }  // namespace interop
