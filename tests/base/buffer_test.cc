@@ -87,6 +87,7 @@ TEST(BufferPool, GivesTheSmallestClassThatFits) {
 }
 
 TEST(BufferPool, LendsAgainWhatCameBackUpToItsLimit) {
+  const WatchBlocks watch(nullptr, nullptr);
   BufferPool pool(3'000);
   {
     const Buffer first = pool.take(1'000);
@@ -97,6 +98,7 @@ TEST(BufferPool, LendsAgainWhatCameBackUpToItsLimit) {
   }
   EXPECT_EQ(pool.lent_bytes(), 0U);
   EXPECT_EQ(pool.kept_bytes(), 2 * 1'024U) << "the third is over the limit, the large one is of no class";
+  EXPECT_EQ(watch.outstanding(), 2U) << "what is not kept went back to the heap";
   const std::uint64_t before = library_allocation_count();
   {
     const Buffer first = pool.take(1'000);
@@ -107,6 +109,7 @@ TEST(BufferPool, LendsAgainWhatCameBackUpToItsLimit) {
   }
   pool.trim();
   EXPECT_EQ(pool.kept_bytes(), 0U);
+  EXPECT_EQ(watch.outstanding(), 0U);
 }
 
 TEST(BufferPool, GivesAnEmptyBufferWhereThereIsNoMemory) {

@@ -15,6 +15,7 @@ namespace {
 
 using axonpush::test::FailAllocations;
 using axonpush::test::library_allocation_count;
+using axonpush::test::WatchBlocks;
 
 std::string sentence(const Error& error) {
   char text[2048];
@@ -123,6 +124,20 @@ TEST(Error, LeavesTheWordsOfItsCopiesAlone) {
   EXPECT_EQ(copy.retry_after(), seconds(9));
   EXPECT_EQ(copy.server_words().message, "still here");
   EXPECT_EQ(Error(Errc::rate_limited).retry_after(), Duration::zero());
+}
+
+TEST(Error, GivesItsWordsBackWithTheLastCopy) {
+  const WatchBlocks watch(nullptr, nullptr);
+  {
+    Error copy;
+    {
+      const Error error = Error(Errc::rate_limited).with_words({.message = "slow down"});
+      copy = error;
+    }
+    EXPECT_EQ(watch.outstanding(), 1U);
+    EXPECT_EQ(copy.server_words().message, "slow down");
+  }
+  EXPECT_EQ(watch.outstanding(), 0U);
 }
 
 TEST(Error, HasNoWordsWhereThereIsNoMemoryForThem) {

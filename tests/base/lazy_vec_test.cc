@@ -14,6 +14,7 @@ namespace {
 
 using axonpush::test::allocation_count;
 using axonpush::test::FailAllocations;
+using axonpush::test::WatchBlocks;
 
 TEST(LazyVec, TakesMemoryWithTheFirstElementAndGivesItBackWithTheLast) {
   LazyVec<std::string, 3> list;
@@ -79,6 +80,34 @@ TEST(Slots, KeepAddressesWhileTheTableGrows) {
   EXPECT_EQ(slots.next(7), 8U);
   EXPECT_EQ(slots.next(100), kNoSlot);
   EXPECT_EQ(slots.add(), 7U);
+}
+
+TEST(Slots, DestroyEveryElementOnce) {
+  static int alive = 0;
+  struct Element {
+    Element() { ++alive; }
+    ~Element() { --alive; }
+    Element(const Element&) = delete;
+    Element& operator=(const Element&) = delete;
+  };
+  {
+    Slots<Element, 4, 3> slots;
+    for (std::uint32_t count = 0; count < 5; ++count) ASSERT_NE(slots.add(), kNoSlot);
+    slots.release(1);
+    EXPECT_EQ(alive, 8) << "two chunks, free or not";
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(Slots, TheTableOfChunksGrowsNoFurtherThanItsLimitAndGoesBackWhole) {
+  const WatchBlocks watch(nullptr, nullptr);
+  {
+    Slots<std::uint8_t, 1, 5> slots;
+    for (std::uint32_t count = 0; count < 5; ++count) ASSERT_NE(slots.add(), kNoSlot);
+    EXPECT_EQ(watch.largest(), 5 * sizeof(void*)) << "four, and then not eight";
+    EXPECT_EQ(watch.outstanding(), 5U + 1U) << "the smaller table went back";
+  }
+  EXPECT_EQ(watch.outstanding(), 0U);
 }
 
 TEST(Slots, StayWholeWhenThereIsNoMemoryToGrow) {

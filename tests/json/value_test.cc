@@ -264,11 +264,14 @@ TEST(JsonValue, TheCursorWalksObjectsAndArrays) {
   EXPECT_FALSE(member.key_escaped);
   json::Cursor elements(member.value);
   const std::string_view raws[] = {"1", "{\"]\":\"}\"}", "\"\\\"\""};
+  json::Member element;
   for (const std::string_view raw : raws) {
-    json::Member element;
+    element.key = "of another walk";
+    element.key_escaped = true;
     ASSERT_TRUE(elements.next(element));
     EXPECT_EQ(element.value.raw, raw);
     EXPECT_TRUE(element.key.empty());
+    EXPECT_FALSE(element.key_escaped);
   }
   EXPECT_FALSE(elements.next(member));
   ASSERT_TRUE(members.next(member));

@@ -86,6 +86,8 @@ TEST(MqttDecode, FixedHeader) {
       {"M-05 not minimal", "d08000", 0x81},
       {"M-05 not minimal", "30ff8000", 0x81},
       {"M-05 not minimal", "30ffffff00", 0x81},
+      {"M-05 not minimal, and all is there", "308600 000161007878", 0x81},
+      {"M-05 not minimal, and all is there", "30868000 000161007878", 0x81},
       {"M-10 QoS 3", "36110005746f70696304d2007061796c6f6164", 0x81},
       {"M-10 QoS 3", "3e00", 0x81},
       {"M-11 DUP at QoS 0", "380f0005746f706963007061796c6f6164", 0x81},
@@ -298,6 +300,25 @@ TEST(MqttDecode, RemainingLengthOfEverySize) {  // MQTT 5 1.5.5: the first and t
     EXPECT_EQ(packet.publish.topic, "a");
     EXPECT_EQ(packet.publish.payload.size(), size - 4);
   }
+}
+
+// Taken for three bytes of length, the fourth would begin the length of a topic, behind which stands Payload Format
+// Indicator; the topic there is has those bytes in it.
+TEST(MqttDecode, ALengthOfFourBytesIsNoneOfThree) {  // MQTT 5 1.5.5
+  constexpr std::size_t kHeader = 5;
+  std::vector<std::uint8_t> bytes = bytes_of_hex("30 80 80 80 01 01 30");
+  const std::size_t topic_at = bytes.size();
+  bytes.resize(topic_at + 0x100, 'a');
+  bytes.insert(bytes.end(), {2, 1, 1});
+  bytes.resize(topic_at + 0x130, 'a');
+  bytes.push_back(0);
+  bytes.resize(kHeader + 2'097'152, 'x');
+  mqtt::Packet packet;
+  const mqtt::Decoded decoded = mqtt::decode(bytes, {Sender::server, 268'435'455}, packet);
+  ASSERT_EQ(decoded.progress, Progress::done);
+  EXPECT_EQ(decoded.size, bytes.size());
+  EXPECT_EQ(packet.publish.topic, text_of(Bytes(bytes).subspan(topic_at, 0x130)));
+  EXPECT_TRUE(packet.publish.properties.empty());
 }
 
 TEST(MqttDecode, PacketIdZero) {  // M-22, [MQTT-2.2.1-3]

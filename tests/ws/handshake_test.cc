@@ -171,6 +171,7 @@ TEST(WsHandshake, WantsASubprotocolThatWasOffered)  // W-H07, [MQTT-6.0.0-4]
                {"the offer itself", with("Sec-WebSocket-Protocol", {"mqtt, mqttv5.0"}), false},
                {"two lines", with("Sec-WebSocket-Protocol", {"mqtt", "mqtt"}), false},
                {"not offered", with("Sec-WebSocket-Protocol", {"mqttv3.1"}), false},
+               {"offered, and no token", with("Sec-WebSocket-Protocol", {"mqtt v5"}), false, "mqtt v5"},
                {"only one offered", with("Sec-WebSocket-Protocol", {"mqttv5.0"}), false, "mqtt"},
                {"none offered, one chosen", with("Sec-WebSocket-Protocol", {"mqtt"}), false, ""},
                {"none offered, none chosen", with("Sec-WebSocket-Protocol", {}), true, ""}});
