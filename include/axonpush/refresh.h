@@ -151,7 +151,6 @@ constexpr Duration scaled(Duration span, std::uint32_t random) noexcept {
 }
 constexpr Duration shorter_of(Duration left, Duration right) noexcept { return right < left ? right : left; }
 constexpr Duration longer_of(Duration left, Duration right) noexcept { return left < right ? right : left; }
-constexpr Instant later_of(Instant left, Instant right) noexcept { return left < right ? right : left; }
 constexpr std::uint8_t plus_one(std::uint8_t count) noexcept {
   return count == UINT8_MAX ? count : static_cast<std::uint8_t>(count + 1);
 }
@@ -199,7 +198,12 @@ constexpr Duration reconnect_wait(std::uint8_t k, std::uint32_t random) noexcept
 
 // When the next fetch may begin: 5 s after the last one's start, and not before what the endpoint asked for.
 [[nodiscard]] constexpr Instant earliest_fetch(const State& state) noexcept {
-  return detail::later_of(state.refresh_started_at + limits::kRefreshFloor, state.fetch_not_before);
+  return later_of(state.refresh_started_at + limits::kRefreshFloor, state.fetch_not_before);
+}
+// Can the retiring connection serve again? Until its DISCONNECT.
+[[nodiscard]] constexpr bool retiring_is_whole(const State& state) noexcept {
+  return state.phase == Phase::overlap ||
+         (state.phase == Phase::drain && state.retiring && state.deadline != Instant::never());
 }
 // May the caller begin a refresh now? (And the phase is `live`.)
 [[nodiscard]] constexpr bool refresh_allowed(const State& state, Instant now) noexcept {
@@ -353,14 +357,14 @@ class Machine {
   }
   // A refresh that failed while there was no connection may have begun a moment ago (FAULTS I-14).
   constexpr void wait_for_next_refresh() noexcept {
-    state_.refresh_at = detail::later_of(state_.refresh_at, earliest_fetch(state_));
+    state_.refresh_at = later_of(state_.refresh_at, earliest_fetch(state_));
     enter(Phase::live, state_.refresh_at);
   }
 
   // A fetch that failed, in any of its three phases.
   constexpr void on_attempt_failed() noexcept {
     if (input_.retry_after > Duration::zero()) {
-      state_.fetch_not_before = detail::later_of(state_.fetch_not_before, now_ + retry_after());
+      state_.fetch_not_before = later_of(state_.fetch_not_before, now_ + retry_after());
     }
     if (state_.phase == Phase::first_fetch) {
       act(kConnectFailed);
@@ -374,7 +378,7 @@ class Machine {
 
   constexpr void on_candidate_failed() noexcept {
     if (input_.retry_after > Duration::zero()) {
-      state_.dial_not_before = detail::later_of(state_.dial_not_before, now_ + retry_after());
+      state_.dial_not_before = later_of(state_.dial_not_before, now_ + retry_after());
     }
     if (input_.failure == Failure::credentials_refused || input_.failure == Failure::credentials_expired ||
         input_.failure == Failure::moved) {
@@ -412,7 +416,7 @@ class Machine {
     Duration wait = detail::ladder_wait(settings_, state_.refresh_failures, input_.random);
     if (input_.failure == Failure::session_conflict) wait = detail::longer_of(wait, conflict_wait());
     wait = longest_wait(wait);
-    state_.refresh_at = detail::later_of(now_ + wait, state_.refresh_started_at + limits::kRefreshFloor);
+    state_.refresh_at = later_of(now_ + wait, state_.refresh_started_at + limits::kRefreshFloor);
     enter(Phase::live, state_.refresh_at);
     act(kReportFailure);
   }
@@ -453,7 +457,7 @@ class Machine {
                               ? detail::kConfigurationWait
                               : seconds(5) + detail::scaled(seconds(55), input_.random);
     // Whatever else is lost meanwhile.
-    state_.dial_not_before = detail::later_of(state_.dial_not_before, now_ + wait);
+    state_.dial_not_before = later_of(state_.dial_not_before, now_ + wait);
     return wait;
   }
 
@@ -485,11 +489,8 @@ class Machine {
         lose_before_candidate();
         return;
       case Phase::overlap:
-        promote_retiring();
-        return;
       case Phase::drain:
-        // Until its DISCONNECT the old one is whole.
-        if (state_.retiring && state_.deadline != Instant::never()) {
+        if (retiring_is_whole(state_)) {
           promote_retiring();
         } else {
           lose_everything(was_stable);

@@ -309,7 +309,7 @@ Status ClientCore::refresh_now(std::uint64_t session) noexcept {
   }
   // FAULTS I-18: no request before the end of a Retry-After, whoever asks for it.
   const Instant asked = earliest_fetch(machine_);
-  const Instant from = refresh::detail::later_of(asked, machine_.dial_not_before);
+  const Instant from = later_of(asked, machine_.dial_not_before);
   if (const Instant now = host_.now(); now < from) {
     const char* const why = from == machine_.dial_not_before
                                 ? "the broker asked for a pause, or another process uses the client id"

@@ -86,7 +86,8 @@ class ClientCore final : public Driven,
     std::uint64_t handed = 0;   // of those, how many have been handed to the transport
     bool publishes_in_cork = false;
     bool has_session = false;  // the broker has had a session for client_id
-    bool in_doubt = false;     // and may have begun another one since: a CONNECT was never answered
+    bool in_doubt = false;     // and may have begun another one since, or somebody else had it meanwhile
+    bool stood = true;         // since the session began, all its subscriptions have stood once
   };
 
   // What the broker has said of a filter, per connection.
@@ -384,12 +385,10 @@ class ClientCore final : public Driven,
   FixedText<limits::kTopicOutBytes> prefix_;         // of the session; it may not change while it lives
   std::uint8_t taken_over_ = kNoConnection;          // whose session the candidate has taken over
   Instant retry_filters_at_ = Instant::never();
-  Instant lost_at_ = Instant::never();  // since when events may be missing
-  // Of the overlap, unless the old connection was taken over: when that was last heard before, and when it began.
-  Instant overlap_heard_at_ = Instant::never();
-  Instant overlap_began_at_ = Instant::never();
-  Instant heard_at_ = Instant::never();    // the connection that served last was heard for the last time
-  Instant expires_at_ = Instant::never();  // of the credentials at hand
+  Instant lost_at_ = Instant::never();           // since when events may be missing
+  Instant overlap_began_at_ = Instant::never();  // unless the old connection was taken over
+  Instant whole_until_ = Instant::never();       // of the connection that served last: nothing before that is missing
+  Instant expires_at_ = Instant::never();        // of the credentials at hand
   ConnectionState told_state_ = ConnectionState::idle;
   std::uint64_t session_ = 0;  // generation of the handles
   std::uint64_t connection_ids_ = 0;

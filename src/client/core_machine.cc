@@ -49,9 +49,8 @@ void ClientCore::run_actions(const refresh::State& before, std::uint32_t actions
   const auto has = [actions](refresh::Action action) { return (actions & action) != 0; };
   const Instant now = host_.now();
   if (has(refresh::kReportLost)) {
-    // What was lost before and never made good counts from there. A path may have been dead long before that showed:
-    // what came in last is the last that is known to have come through.
-    if (lost_at_ == Instant::never()) lost_at_ = heard_at_;
+    // What was lost before and never made good counts from there. A path may have been dead long before that showed.
+    if (lost_at_ == Instant::never()) lost_at_ = whole_until_;
     trace(TraceKind::lost, 0, 0, error.code());
   }
   if (has(refresh::kDropCandidate)) drop_candidate();
@@ -251,6 +250,7 @@ void ClientCore::start_dial(Credit credit) noexcept {
     forget_grants(candidate_);
     connection.client_id = client_id_;
     connection.has_session = connection.in_doubt = false;  // until a CONNACK says otherwise
+    connection.stood = true;
   }
   if (takes_over) {
     // What the broker has not seen our PUBACK of comes again on the new connection, with an id or without.
@@ -270,13 +270,14 @@ void ClientCore::before_connack(Link& link) noexcept {
   AXONPUSH_ASSERT(index == candidate_);
   if (taken_over_ == kNoConnection && serving_ != kNoConnection && at(serving_).client_id == client_id_) {
     taken_over_ = serving_;
-    heard_at_ = at(serving_).session.last_received();
+    whole_until_ = at(serving_).session.whole_until();
   }
   // FAULTS R-38: the broker moved the session to this connection; what is in flight moves along.
   if (taken_over_ == kNoConnection || taken_over_ == index) return;
   at(index).session.adopt(at(taken_over_).session);
   at(taken_over_).has_session = false;
   at(index).in_doubt = at(index).in_doubt || at(taken_over_).in_doubt;
+  at(index).stood = at(taken_over_).stood;
 }
 
 void ClientCore::on_link_up(Link& link) noexcept {
@@ -286,11 +287,12 @@ void ClientCore::on_link_up(Link& link) noexcept {
   connection.epoch = ++epoch_;
   // A takeover that did not bring the session along: the old connection is over from here on (CONTRACT 6.6).
   if (taken_over_ != kNoConnection && !connection.session.session_resumed() && lost_at_ == Instant::never()) {
-    lost_at_ = heard_at_;
+    lost_at_ = whole_until_;
   }
   // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
   take_back(index);
   if (!connection.session.session_resumed()) {
+    connection.stood = false;
     forget_grants(index);
   } else if (taken_over_ != kNoConnection && taken_over_ != index) {
     copy_grants(taken_over_, index);
@@ -339,17 +341,20 @@ void ClientCore::start_restore() noexcept {
 
 void ClientCore::activate() noexcept {
   const Instant now = host_.now();
-  if (serving_ != kNoConnection) retiring_ = serving_;
+  // One that was retired before may still be read; what is asked of it stands.
+  const bool overlaps = serving_ != kNoConnection;
+  if (overlaps) {
+    retiring_ = serving_;
+    overlap_began_at_ = Instant::never();
+  }
   serving_ = candidate_;
   candidate_ = kNoConnection;
   Connection& connection = at(serving_);
   // what was published on the old one is written before the new one's first.
   if (retiring_ != kNoConnection) at(retiring_).link.flush(now);
   // The old one is asked for a sign of life: its PINGRESP comes behind everything that was meant for it alone. Where it
-  // does not come, some of that may be missing, and its path may have been dead since it was last heard.
-  overlap_began_at_ = Instant::never();
-  if (retiring_ != kNoConnection && taken_over_ != retiring_) {
-    overlap_heard_at_ = at(retiring_).session.last_received();
+  // does not come, some of that may be missing, and its path may have been dead for long.
+  if (overlaps && taken_over_ != retiring_) {
     overlap_began_at_ = now;
     at(retiring_).link.ping(now);
   }
@@ -368,11 +373,17 @@ void ClientCore::activate() noexcept {
   }
   take_back(serving_);
   resend(serving_);
-  const bool doubted = std::exchange(connection.in_doubt, false);
-  if (lost_at_ != Instant::never() && (doubted || !connection.session.session_resumed())) report_gap(lost_at_, now);
-  if (abandoned_) return;  // by the callback that was told of the gap
-  lost_at_ = Instant::never();
   taken_over_ = kNoConnection;
+  // What was published since the loss waited in the session, if that held every subscription and was ours alone.
+  const bool waited = connection.session.session_resumed() && connection.stood && !connection.in_doubt;
+  connection.in_doubt = false;
+  connection.stood = true;
+  const Instant lost = std::exchange(lost_at_, Instant::never());
+  if (lost != Instant::never() && !waited) {
+    connection.session.forgo_until(now);
+    report_gap(lost, now);
+    if (abandoned_) return;  // by the callback that was told of the gap
+  }
   settle_subscriptions();
 }
 
@@ -402,7 +413,12 @@ void ClientCore::drop_candidate() noexcept {
 
 void ClientCore::begin_drain() noexcept {
   AXONPUSH_ASSERT(retiring_ != kNoConnection);
-  if (at(retiring_).session.publishes_in_flight() != 0) return;
+  Connection& connection = at(retiring_);
+  // The answer that counts is still missing, be it because so many events were under way.
+  if (overlap_began_at_ != Instant::never() && connection.session.whole_until() < overlap_began_at_) {
+    connection.link.ping(host_.now());
+  }
+  if (connection.session.publishes_in_flight() != 0) return;
   feed({.kind = InputKind::drained});
 }
 
@@ -437,14 +453,14 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
     forget_grants(index);
     dedup_until_ = host_.now() + limits::kDedupHold;
     const Instant began = std::exchange(overlap_began_at_, Instant::never());
-    const bool whole = !end.ping_unanswered && at(index).session.last_received() >= began;
-    if (began != Instant::never() && !whole) report_gap(overlap_heard_at_, began);
+    const Instant whole_until = at(index).session.whole_until();
+    if (began != Instant::never() && whole_until < began) report_gap(whole_until, began);
     if (abandoned_) return;
     feed({.kind = InputKind::retiring_ended});
     return;
   }
   if (index == candidate_) {
-    if (end.stage == Link::Stage::connecting) doubt_session(index);
+    if (end.stage == Link::Stage::connecting || end.failure == refresh::Failure::session_conflict) doubt_session(index);
     const InputKind kind = end.stage >= Link::Stage::up ? InputKind::candidate_lost : InputKind::dial_failed;
     feed({.kind = kind,
           .failure = end.failure,
@@ -455,17 +471,19 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   }
   if (index != serving_) return;
   serving_ = kNoConnection;
-  heard_at_ = at(index).session.last_received();
+  whole_until_ = at(index).session.whole_until();
   refresh::Failure failure = end.failure;
   const bool expected = machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
   if (candidate_ != kNoConnection && at(index).client_id == client_id_) taken_over_ = index;
-  if (expected) lost_at_ = heard_at_;
+  if (expected && lost_at_ == Instant::never()) lost_at_ = whole_until_;
+  // Another process had the session, and what came to it meanwhile we have not.
+  if (!expected && failure == refresh::Failure::session_conflict) at(index).in_doubt = true;
   // What is left of a swap is one connection: its copies may come for a while, and not for ever.
   if (!expected && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
   // 0x8E that our own new connection caused is no conflict.
   if (expected && failure == refresh::Failure::session_conflict) failure = refresh::Failure::transient;
-  if (machine_.phase == Phase::overlap || machine_.phase == Phase::drain) {
-    // The old one serves again, as far as it is still whole: its session has its own publishes only.
+  if (refresh::retiring_is_whole(machine_)) {
+    // The old one serves again, and its session has its own publishes only.
     at(index).session.discard();
     take_back(index);
     at(index).has_session = false;

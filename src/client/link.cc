@@ -509,10 +509,7 @@ void Link::release() noexcept {
   stage_ = Stage::closed;
   host_.connector().close(id_);
   transport_ = nullptr;
-  if (before >= Stage::connecting) {
-    end_.ping_unanswered = session_->ping_unanswered();
-    session_->on_closed(host_.now());
-  }
+  if (before >= Stage::connecting) session_->on_closed(host_.now());
   if (upgrade_ != nullptr) {
     upgrade_->~ResponseDecoder();
     deallocate(upgrade_, sizeof(http::ResponseDecoder));
@@ -573,7 +570,6 @@ void Link::on_deadline(Instant now) noexcept {
     connect(now);
     flush(now);
   } else if (stage_ == Stage::leaving && now >= stage_deadline_) {
-    end_.orderly = true;
     end(Error(Errc::closed, "the connection was retired"), refresh::Failure::transient);
   } else if (now >= dial_deadline_ || now >= stage_deadline_) {
     end(Error(Errc::connect_timeout, stage_ == Stage::connecting ? "the server did not answer CONNECT in time"

@@ -43,10 +43,7 @@ class Link final : public ConnectionSink {
   struct End {
     Error error;
     refresh::Failure failure = refresh::Failure::transient;
-    Stage stage = Stage::closed;   // where it was
-    bool orderly = false;          // after our DISCONNECT
-    bool taken_over = false;       // the server's DISCONNECT 0x8E, or an end without a word
-    bool ping_unanswered = false;  // so some of what the server sent before it may be missing
+    Stage stage = Stage::closed;  // where it was
   };
 
   class Owner {
@@ -156,7 +153,7 @@ class Link final : public ConnectionSink {
   void on_publish(const mqtt::Publish& publish, const mqtt::Verdict& verdict) noexcept;
   void on_connack(const mqtt::Verdict& verdict) noexcept;
   void on_close_frame(const ws::FrameDecoder::Step& step, Instant now) noexcept;
-  void on_stream_end(IoOutcome outcome, Instant now) noexcept;
+  void on_stream_end(IoOutcome outcome) noexcept;
   void append_puback(std::uint16_t packet_id, mqtt::ReasonCode reason) noexcept;
   void append_frame(ws::Opcode opcode, Bytes payload) noexcept;
   void append_close(std::uint16_t code) noexcept;

@@ -42,7 +42,7 @@ void Link::pump(Instant now) noexcept {
     const IoResult got = transport_->recv(into);
     if (got.outcome == IoOutcome::would_block) break;
     if (got.outcome != IoOutcome::ok) {
-      on_stream_end(got.outcome, now);
+      on_stream_end(got.outcome);
       break;
     }
     in_.commit(got.size);
@@ -218,7 +218,6 @@ void Link::process_packet(const mqtt::Packet& packet, Instant now) noexcept {
       owner_.on_link_unsubscribed(*this, verdict.token, packet.reasons.reason_codes);
       return;
     case Kind::disconnect:
-      end_.taken_over = verdict.reason == mqtt::ReasonCode::session_taken_over;
       end(verdict.error, failure_of_disconnect(verdict.reason));
       return;
     case Kind::error:
@@ -263,19 +262,14 @@ void Link::on_connack(const mqtt::Verdict& verdict) noexcept {
 void Link::on_close_frame(const ws::FrameDecoder::Step& step, Instant now) noexcept {
   // RFC 6455 5.5.1: answered with the same code, or without one.
   append_close(step.close_code);
-  const bool ours = stage_ == Stage::leaving;
   end_.stage = stage_;
-  end_.orderly = ours;
   end_.error = Error(Errc::server_closed, "the server closed the WebSocket").with_number(step.close_code);
   end_.failure = refresh::Failure::transient;
   start_closing(now);
 }
 
-void Link::on_stream_end(IoOutcome outcome, Instant now) noexcept {
-  // The stream's end comes behind everything that the peer sent: it is its last word.
-  if (outcome != IoOutcome::error && stage_ >= Stage::connecting) session_->on_stream_end(now);
+void Link::on_stream_end(IoOutcome outcome) noexcept {
   if (stage_ == Stage::leaving) {
-    end_.orderly = true;
     end(Error(Errc::closed, "the connection was retired"), refresh::Failure::transient);
     return;
   }

@@ -16,6 +16,11 @@ using detail::Violation;
 
 namespace {
 
+// What a resumed session brings is over when nothing has come for this long before a request that is answered, for
+// AWS replays ten messages a second; and after the second of them in any case, for live events may never pause.
+constexpr Duration kReplayPause = seconds(1);
+constexpr Duration kReplayTime = seconds(60);
+
 [[nodiscard]] std::uint16_t property16(const Properties& properties, Property property, std::uint16_t absent) noexcept {
   return static_cast<std::uint16_t>(properties.integer(property, absent));
 }
@@ -78,6 +83,9 @@ void Session::on_connecting(const ClientTerms& terms, Instant now) noexcept {
   }
   last_sent_ = now;
   last_received_ = now;
+  last_pinged_ = now;  // CONNECT asks as well
+  window_part_ = 0;
+  window_full_since_ = Instant::never();
   phase_ = Phase::connecting;
 }
 
@@ -251,6 +259,10 @@ Verdict Session::on_connack(const Connack& connack, Instant now) noexcept {
   phase_ = Phase::connected;
   connected_ = true;
   last_received_ = now;
+  whole_before_ = whole_until();
+  resumed_at_ = publish_received_ = now;
+  replaying_ = session_resumed_;
+  answered_ = last_pinged_;
   if (session_resumed_) {
     resume();
   } else {
@@ -278,6 +290,7 @@ Verdict Session::on_pingresp() noexcept {
     return verdict;
   }
   --pings_unanswered_;
+  answered(pings_unanswered_ == 0 ? last_pinged_ : first_pinged_);
   verdict.kind = Verdict::Kind::pong;
   return verdict;
 }
@@ -333,7 +346,17 @@ Verdict::Kind Session::admit_qos_1(const Publish& publish, bool& redelivered, co
     return Verdict::Kind::error;
   }
   ++unanswered_in_;
+  count_window();
   return Verdict::Kind::publish;
+}
+
+// Of any `receive_maximum` PUBLISH packets in a row one whole half is counted out here.
+inline void Session::count_window() noexcept {
+  publish_received_ = last_received_;
+  if (window_part_ == 0) window_began_ = last_received_;
+  if (2U * ++window_part_ < terms_.receive_maximum) return;
+  window_full_since_ = window_began_;
+  window_part_ = 0;
 }
 
 Verdict::Kind Session::admit_qos_2(const Publish& publish, bool& redelivered, const Violation*& violation) noexcept {
@@ -347,7 +370,10 @@ Verdict::Kind Session::admit_qos_2(const Publish& publish, bool& redelivered, co
     violation = &detail::kReceiveMaximum;
     return Verdict::Kind::error;
   }
-  if (!counted) ++unanswered_in_;
+  if (!counted) {
+    ++unanswered_in_;
+    count_window();
+  }
   if (known == nullptr) {
     if (inbound_.insert({.packet_id = publish.packet_id, .qos = Qos::exactly_once, .counted = true})) {
       return Verdict::Kind::publish;
@@ -405,6 +431,17 @@ Session::Answer Session::acknowledge(std::uint16_t packet_id, ReasonCode reason)
 
 // --- Answers to what we sent
 
+// The answer to what went out at `sent_at` has come, and behind it nothing that the server had before is left: but what
+// waited there behind a Receive Maximum that was used up (MQTT 5 4.9), and what it replays at its own pace.
+void Session::answered(Instant sent_at) noexcept {
+  if (sent_at <= answered_) return;
+  if (window_full_since_ != Instant::never() && window_full_since_ >= sent_at) return;
+  answered_ = sent_at;
+  if (replaying_ && (sent_at >= publish_received_ + kReplayPause || sent_at >= resumed_at_ + kReplayTime)) {
+    replaying_ = false;
+  }
+}
+
 void Session::complete(Flight& flight, Verdict::Kind kind, ReasonCode reason, Verdict& verdict) noexcept {
   verdict.kind = kind;
   verdict.reason = reason;
@@ -414,6 +451,7 @@ void Session::complete(Flight& flight, Verdict::Kind kind, ReasonCode reason, Ve
     AXONPUSH_ASSERT(counted_out_ != 0);
     --counted_out_;
   }
+  answered(flight.sent_at);
   flights_.remove(flight);
 }
 

@@ -279,6 +279,8 @@ void Session::adopt(Session& other) noexcept {
   // Only a slot that is taken here keeps them back: they are published again as new.
   other.forget_publishes();
   inbound_.take_session_state(other.inbound_);
+  answered_ = other.whole_until();
+  replaying_ = false;
 }
 
 }  // namespace axonpush::inline v0::mqtt

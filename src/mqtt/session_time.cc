@@ -1,9 +1,9 @@
 // The session's time: keep alive, the answer to PINGREQ, and the deadlines of what waits for an answer.
 //
 // The path is proven by what comes in, and by nothing else: what we write may sit in a buffer for ever. So
-// PINGREQ goes out after the keep alive without sending ([MQTT-3.1.2-22]) *or* without receiving, and the first byte of
-// anything ends the wait. Silence is thereby found at the latest after keep alive + min(keep alive / 2, 10 s),
-// which is within 1.5 x keep alive.
+// PINGREQ goes out after the keep alive without sending ([MQTT-3.1.2-22]), without receiving *or* without an answer to
+// anything, and the first byte of anything ends the wait. Silence is thereby found at the latest after keep
+// alive + min(keep alive / 2, 10 s), which is within 1.5 x keep alive.
 #include <axonpush/mqtt/session.h>
 
 namespace axonpush::inline v0::mqtt {
@@ -25,8 +25,10 @@ Duration Session::liveness_interval() const noexcept {
 
 Instant Session::ping_due() const noexcept {
   if (phase_ != Phase::connected || reply_awaited_ || liveness_told_) return Instant::never();
-  const Instant base = limits_.keep_alive == 0 ? last_received_ : earlier_of(last_sent_, last_received_);
-  return base + liveness_interval();
+  if (limits_.keep_alive == 0) return last_received_ + liveness_interval();
+  // Bytes both ways prove the path and not that all has come: that takes an answer now and then (whole_until).
+  const Instant asked = later_of(answered_, last_pinged_);
+  return earlier_of(asked, earlier_of(last_sent_, last_received_)) + liveness_interval();
 }
 
 Instant Session::reply_due() const noexcept {
@@ -100,6 +102,8 @@ Session::Due Session::on_deadline(Instant now) noexcept {
 
 void Session::on_pinging(Instant now) noexcept {
   if (!reply_awaited_) ping_sent_ = now;  // the wait of one that is out already goes on
+  if (pings_unanswered_ == 0) first_pinged_ = now;
+  last_pinged_ = now;
   last_sent_ = now;
   reply_awaited_ = true;
   if (pings_unanswered_ != UINT16_MAX) ++pings_unanswered_;

@@ -114,14 +114,25 @@ TEST(MqttSessionTime, AsksALiveLinkAfterALongBlockInsteadOfDroppingIt) {  // R-5
   EXPECT_EQ(talk.due(), "ping");
 }
 
-TEST(MqttSessionTime, DoesNotPingWhileItSendsAndHears) {  // [MQTT-3.1.2-22]
-  Conversation talk;
-  talk.accept();
-  for (int second = 0; second < 300; ++second) {
-    talk.now = talk.now + seconds(1);
-    talk.session.on_sent(talk.now);
-    talk.session.on_received(talk.now);
-    ASSERT_EQ(talk.due(), "");
+TEST(MqttSessionTime, DoesNotPingWhileItSendsAndHearsAndIsAnswered) {  // [MQTT-3.1.2-22]
+  for (const bool answered : {true, false}) {
+    Conversation talk;
+    talk.accept();
+    int pings = 0;
+    for (int second = 1; second <= 300; ++second) {
+      talk.now = talk.now + seconds(1);
+      talk.session.on_sent(talk.now);
+      talk.session.on_received(talk.now);
+      if (answered && second % 20 == 0) {
+        EXPECT_NE(talk.hear(talk.server.ack(PacketType::puback, talk.publish(1))), "");
+      }
+      const std::string due = talk.due();
+      ASSERT_EQ(due, !answered && second % 30 == 0 ? "ping" : "") << second;
+      if (due == "ping" && ++pings % 2 == 0) {
+        EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+      }
+    }
+    EXPECT_EQ(pings, answered ? 0 : 10) << "events alone do not say that all has come";
   }
 }
 
@@ -182,7 +193,7 @@ TEST(MqttSessionTime, GivesAPacketThirtySeconds) {  // R-27: a byte every 4 s in
     ASSERT_EQ(talk.due(), "");
   }
   go_to_deadline(talk, kStart + seconds(30));
-  EXPECT_EQ(talk.due(), "packet");
+  EXPECT_EQ(talk.due(), "packet, ping");
   EXPECT_GT(talk.session.deadline(), talk.now) << "and waited for no longer";
   EXPECT_EQ(talk.due(), "") << "told once";
 }
@@ -194,6 +205,8 @@ TEST(MqttSessionTime, CountsAPacketsTimeFromItsOwnFirstByte) {  // R-27
   talk.now = kStart + seconds(29);
   talk.accept();
   talk.session.on_sent(talk.now);
+  EXPECT_EQ(talk.session.deadline(), kStart + seconds(30)) << "keep alive, since CONNECT";
+  EXPECT_EQ(talk.hear(talk.server.ack(PacketType::puback, talk.publish(1))), "complete 1 #1 0x00");
   EXPECT_EQ(talk.session.deadline(), talk.now + seconds(30)) << "keep alive";
   talk.session.on_incomplete(talk.now - seconds(1));
   EXPECT_EQ(talk.session.deadline(), talk.now + seconds(29));
@@ -265,11 +278,148 @@ TEST(MqttSessionTime, CountsAResendFromTheMomentItWentOut) {  // R-38
   talk.session.on_sent(talk.now);
   talk.session.on_received(talk.now);
   EXPECT_EQ(talk.due(), "") << "#3 has not gone out, so it is not overdue";
-  EXPECT_EQ(talk.session.deadline(), talk.now + seconds(30));
+  EXPECT_EQ(talk.session.deadline(), talk.now + seconds(10)) << "a keep alive after #2, the last that was answered";
   EXPECT_EQ(talk.resends(), "publish #3 3");
   talk.session.on_sent(talk.now);
-  go_to_deadline(talk, talk.now + seconds(20));
+  go_to_deadline(talk, talk.now + seconds(10));
+  EXPECT_EQ(talk.due(), "ping");
+  EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+  go_to_deadline(talk, talk.now + seconds(10));
   EXPECT_EQ(talk.due(), "puback #3");
+}
+
+// --- Until when nothing is missing (I-09)
+
+TEST(MqttSessionWhole, EachAnswerReachesBackToItsRequest) {
+  Conversation talk;
+  talk.now = kStart + seconds(1);
+  talk.accept();
+  EXPECT_EQ(talk.session.whole_until(), kStart) << "CONNECT";
+  static_cast<void>(talk.subscribe(1));
+  const Instant subscribed = talk.now;
+  talk.now = talk.now + seconds(2);
+  EXPECT_EQ(talk.session.whole_until(), kStart);
+  EXPECT_EQ(talk.hear(talk.server.reasons(PacketType::suback, 1, {1})), "subscribed #1");
+  EXPECT_EQ(talk.session.whole_until(), subscribed);
+  static_cast<void>(talk.publish(2));
+  const Instant published = talk.now;
+  talk.session.on_pinging(talk.now + seconds(1));
+  talk.now = talk.now + seconds(3);
+  static_cast<void>(talk.hear(talk.server.publish(Qos::at_most_once, 0)));
+  EXPECT_EQ(talk.session.whole_until(), subscribed) << "an event is no answer";
+  static_cast<void>(talk.hear(talk.server.ack(PacketType::puback, 2)));
+  EXPECT_EQ(talk.session.whole_until(), published);
+  EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+  EXPECT_EQ(talk.session.whole_until(), published + seconds(1));
+  talk.session.on_closed(talk.now);
+  EXPECT_EQ(talk.session.whole_until(), published + seconds(1)) << "it outlives the connection";
+}
+
+TEST(MqttSessionWhole, OfSeveralPingsTheLastAnswerCountsForTheLast) {
+  Conversation talk;
+  talk.accept();
+  for (int second = 1; second <= 3; ++second) talk.session.on_pinging(kStart + seconds(second));
+  talk.now = kStart + seconds(5);
+  for (const int reach : {1, 1, 3}) {
+    EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+    EXPECT_EQ(talk.session.whole_until(), kStart + seconds(reach));
+  }
+  // One before them all says nothing new.
+  talk.session.on_pinging(kStart + seconds(2));
+  EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+  EXPECT_EQ(talk.session.whole_until(), kStart + seconds(3));
+}
+
+// MQTT 5 4.9: behind a Receive Maximum that is used up the server's queue waits, and PINGRESP overtakes it.
+TEST(MqttSessionWhole, AnAnswerThatMayHaveOvertakenAWholeWindowDoesNotCount) {
+  for (const std::uint16_t maximum : std::initializer_list<std::uint16_t>{1, 2, 5, 8}) {
+    for (int events = 0; events <= 12; ++events) {
+      ClientTerms terms;
+      terms.receive_maximum = maximum;
+      Conversation talk(terms);
+      talk.accept();
+      // The counting in halves of a window may stand anywhere when the request goes out.
+      for (int offset = 0; offset < 4; ++offset) {
+        talk.now = talk.now + seconds(1);
+        const Instant before = talk.session.whole_until();
+        const Instant asked = talk.now;
+        talk.session.on_pinging(asked);
+        for (int event = 0; event < events; ++event) {
+          talk.now = talk.now + milliseconds(10);
+          static_cast<void>(talk.hear(talk.server.publish(Qos::at_least_once, 7)));
+          static_cast<void>(talk.session.acknowledge(7));
+        }
+        EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+        const Instant whole = talk.session.whole_until();
+        EXPECT_TRUE(whole == before || whole == asked);
+        EXPECT_TRUE(events < maximum || whole == before) << maximum << " " << events;
+        EXPECT_TRUE(2 * events >= maximum || whole == asked) << maximum << " " << events;
+      }
+      // When they pause it counts again.
+      talk.now = talk.now + seconds(1);
+      talk.session.on_pinging(talk.now);
+      EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+      EXPECT_EQ(talk.session.whole_until(), talk.now);
+    }
+  }
+}
+
+// What a session kept while there was no connection comes at the server's own pace, and answers overtake it.
+TEST(MqttSessionWhole, AResumedSessionIsWholeWhenItsReplayHasPaused) {
+  for (const bool pauses : {true, false}) {
+    Conversation talk(resuming());
+    talk.accept();
+    talk.session.on_pinging(talk.now);
+    static_cast<void>(talk.hear(talk.server.bare(PacketType::pingresp)));
+    const Instant before = talk.session.whole_until();
+    talk.now = talk.now + seconds(100);
+    talk.reconnect(resuming());
+    talk.accept({}, true);
+    EXPECT_EQ(talk.session.whole_until(), before);
+    const Instant resumed = talk.now;
+    for (int tenth = 1; tenth < 600; ++tenth) {
+      talk.now = talk.now + milliseconds(100);
+      if (!pauses || tenth < 50) {
+        static_cast<void>(talk.hear(talk.server.publish(Qos::at_least_once, 7)));
+        static_cast<void>(talk.session.acknowledge(7));
+      }
+      talk.session.on_pinging(talk.now);
+      static_cast<void>(talk.hear(talk.server.bare(PacketType::pingresp)));
+      const bool whole = pauses && tenth >= 59;  // a second after the last of them
+      EXPECT_EQ(talk.session.whole_until(), whole ? talk.now : before) << tenth;
+    }
+    talk.now = resumed + seconds(60);
+    talk.session.on_pinging(talk.now);
+    static_cast<void>(talk.hear(talk.server.bare(PacketType::pingresp)));
+    EXPECT_EQ(talk.session.whole_until(), talk.now) << "an end to it, for live events may never pause";
+  }
+}
+
+TEST(MqttSessionWhole, ALossInTheReplayReachesBackToTheFirst) {
+  Conversation talk(resuming());
+  talk.accept();
+  for (int loss = 0; loss < 3; ++loss) {
+    talk.now = talk.now + seconds(10);
+    talk.reconnect(resuming());
+    talk.accept({}, true);
+    EXPECT_EQ(talk.session.whole_until(), kStart);
+  }
+  // Another connection takes the session over, in the midst of it.
+  Conversation other(resuming());
+  other.now = talk.now + seconds(5);
+  other.session.adopt(talk.session);
+  other.accept({}, true);
+  EXPECT_EQ(other.session.whole_until(), kStart);
+  // What has been told is told.
+  other.session.forgo_until(other.now);
+  EXPECT_EQ(other.session.whole_until(), other.now);
+  // A session begins anew: of that nothing is missing.
+  other.now = other.now + seconds(5);
+  other.reconnect(resuming());
+  const Instant asked = other.now;
+  other.now = other.now + seconds(1);
+  other.accept();
+  EXPECT_EQ(other.session.whole_until(), asked);
 }
 
 TEST(MqttSessionTime, NamesAnErrorForEachThingThatEndsALink) {

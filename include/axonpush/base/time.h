@@ -100,5 +100,6 @@ using Instant = detail::TimePoint<detail::MonotonicClock>;
 using WallTime = detail::TimePoint<detail::CalendarClock>;
 
 [[nodiscard]] constexpr Instant earlier_of(Instant left, Instant right) noexcept { return right < left ? right : left; }
+[[nodiscard]] constexpr Instant later_of(Instant left, Instant right) noexcept { return left < right ? right : left; }
 
 }  // namespace axonpush::inline v0

@@ -113,15 +113,17 @@ class Session {
     last_received_ = now;
     reply_awaited_ = false;
   }
-  [[nodiscard]] Instant last_received() const noexcept { return last_received_; }
   // PINGREQ is being written, because on_deadline asked for it or for a proof of life before it is due.
   void on_pinging(Instant now) noexcept;
-  // Of the PINGREQs some have had no PINGRESP, and so what the server sent before it has not all come.
-  [[nodiscard]] bool ping_unanswered() const noexcept { return pings_unanswered_ != 0; }
-  // The stream ended in order: what the server sent has come, to its last byte.
-  void on_stream_end(Instant now) noexcept {
-    on_received(now);
-    pings_unanswered_ = 0;
+  // What the server had for this session before this instant has come: the last request that was answered went out
+  // then, and its answer stood behind all that. An answer that may have overtaken something does not count: one within
+  // a Receive Maximum of PUBLISH packets, and one of a session that was resumed and is still being replayed. It holds
+  // as far as the server writes in its order; it outlives the connection, until a session begins anew.
+  [[nodiscard]] Instant whole_until() const noexcept { return replaying_ ? whole_before_ : answered_; }
+  // What may be missing up to then has been told, and counts no more.
+  void forgo_until(Instant until) noexcept {
+    replaying_ = false;
+    answered_ = later_of(answered_, until);
   }
   // What was read ends inside a packet: its deadline runs from the first such call until the next on_packet.
   void on_incomplete(Instant now) noexcept {
@@ -303,6 +305,8 @@ class Session {
   [[nodiscard]] detail::Flight* find_publish(std::uint16_t packet_id) noexcept {
     return publishes_given_up_ ? nullptr : flights_.find(packet_id);
   }
+  void answered(Instant sent_at) noexcept;
+  void count_window() noexcept;
   [[nodiscard]] Instant ping_due() const noexcept;
   [[nodiscard]] Instant reply_due() const noexcept;
   [[nodiscard]] Instant ack_due(detail::FlightList list, Duration wait) const noexcept;
@@ -318,12 +322,22 @@ class Session {
   bool session_known_ = false;  // a CONNACK was accepted: session_expiry_seconds_ is the server's
   bool liveness_told_ = false;  // keepalive_timeout was told
   bool packet_told_ = false;    // packet_timeout was told
+  bool replaying_ = false;      // resumed, and what the server kept meanwhile may not all have come yet
   std::uint16_t pings_unanswered_ = 0;
   std::uint16_t counted_out_ = 0;    // PUBLISH of this connection without its end: <= min(receive_maximum, 100)
   std::uint16_t unanswered_in_ = 0;  // PUBLISH of the server without its end: <= terms_.receive_maximum
+  std::uint16_t window_part_ = 0;    // PUBLISH packets above QoS 0 since window_began_: < half the Receive Maximum
   Instant last_sent_;
   Instant last_received_;
-  Instant ping_sent_;
+  Instant ping_sent_;         // the one whose reply is awaited
+  Instant first_pinged_;      // the earliest PINGREQ without a PINGRESP, or one before it
+  Instant last_pinged_;       // the latest
+  Instant answered_;          // when the last request that has been answered went out
+  Instant whole_before_;      // replaying_: whole_until() of the connection before
+  Instant resumed_at_;        // replaying_: since then
+  Instant publish_received_;  // the last one above QoS 0
+  Instant window_began_;
+  Instant window_full_since_ = Instant::never();  // the last whole window began no earlier; never(): none yet
   Instant incomplete_since_ = Instant::never();
   Instant session_expiry_ = Instant::never();
   std::uint32_t session_expiry_seconds_ = 0;
