@@ -114,6 +114,11 @@ void Totals::add(const Totals& other) {
   tls_handshakes += other.tls_handshakes;
   tls_resumed += other.tls_resumed;
   impostors += other.impostors;
+  owed += other.owed;
+  in_gap += other.in_gap;
+  gaps += other.gaps;
+  calm_swaps += other.calm_swaps;
+  sum(excused, other.excused);
   sum(checks, other.checks);
   sum(marks, other.marks);
   sum(connacks, other.connacks);
@@ -133,6 +138,8 @@ Judge::Judge(World& world, ModelBroker& broker, const Plan& plan) : world_(world
     watched_.push_back(std::make_unique<Watched>());
     watched_.back()->index = index;
   }
+  calm_ = std::none_of(plan.decisions.begin(), plan.decisions.end(),
+                       [](const Decision& decision) { return decision.verb >= kFirstFault; });
 }
 Judge::~Judge() = default;
 
@@ -164,6 +171,7 @@ void Judge::begin_life(std::size_t client, VirtualHost& host) {
 
 void Judge::end_life(std::size_t client) {
   Watched& it = watched(client);
+  forgive_owed(it, Excuse::session_over);
   it.alive = false;
   it.in_session = false;
   it.over = true;
@@ -192,6 +200,9 @@ void Judge::begin_session(std::size_t client) {
   it.slots.clear();
   it.active = 0;
   it.owed.clear();
+  it.due.clear();
+  it.gaps.clear();
+  it.connacks.clear();
   it.seen.clear();
   it.seen_base = events_base_ + static_cast<std::uint32_t>(events_.size());
   it.refresh_planned = false;
@@ -199,6 +210,7 @@ void Judge::begin_session(std::size_t client) {
   it.stayed[0] = it.stayed[1] = false;
   it.refusals = 0;
   it.active_link = it.active_before = 0;
+  it.lacking = it.refused_anywhere = 0;
   it.connected_since = it.completed_at = it.unanswered_at = Instant();
   it.fetch_started = Instant();
   it.not_before = it.asked_until = Instant();
@@ -214,6 +226,7 @@ void Judge::disconnecting(std::size_t client) {
   Watched& it = watched(client);
   if (it.disconnecting) return;
   if (it.outstanding != 0) mark(Mark::disconnect_in_flight);
+  forgive_owed(it, Excuse::session_over);
   it.disconnecting = true;
   it.owed.clear();
   it.active = 0;
@@ -355,13 +368,6 @@ void Judge::on_state(std::size_t client, const StateChange& change) {
   scan_text({text, change.reason.format(text)});
 }
 
-void Judge::on_gap(std::size_t client, const PossibleGap& gap) {
-  mark(Mark::gap_told);
-  check(25, gap.from <= gap.to && gap.to <= world_.now(),
-        [] { return std::string("a gap that ends before it began"); });
-  static_cast<void>(client);
-}
-
 // --- Now and then
 
 void Judge::watch() {
@@ -372,10 +378,12 @@ void Judge::watch() {
     if (it.account.refused != it.refusals_seen) {
       it.refusals_seen = it.account.refused;
       it.harmed_until = world_.now() + seconds(60);
+      it.memory_until = it.harmed_until;
       it.baseline = -1;
       mark(Mark::no_memory);
     }
     settle_events(it.index, false);
+    settle_gaps(it);
     if (world_.now() < it.host->paused_until || world_.now() < it.harmed_until) continue;
     const Duration lasted = world_.now() - std::max(it.phase_since, it.host->paused_until);
     check(30, lasted <= limit_of(it, it.phase), [&] {
@@ -548,6 +556,7 @@ void Judge::closing(Connection& connection) {
       return other->client == it.index && other->garbled && !other->closed;
     });
     it.owed.clear();
+    forgive_owed(it, Excuse::garbled);
     it.seen.clear();
     it.seen_base = events_base_ + static_cast<std::uint32_t>(events_.size());
   }

@@ -33,6 +33,19 @@ inline constexpr std::string_view kApiKey = "ak_APIKEYMARKER-f3b1c9d7e5a24680";
 inline constexpr std::string_view kQueryMarker = "SECRETQUERYMARKER";
 inline constexpr std::string_view kPayloadMarker = "PAYLOADMARKER";
 
+// Why an event that did not come and lies in no gap that was told is nobody's fault: each is said where it is found.
+enum class Excuse : std::uint8_t {
+  at_most_once,
+  garbled,
+  no_memory,
+  session_over,
+  asked_again,
+  forgotten,
+  count
+};
+inline constexpr std::size_t kExcuseCount = static_cast<std::size_t>(Excuse::count);
+[[nodiscard]] std::string_view name_of(Excuse excuse);
+
 struct Totals {
   std::uint64_t seeds = 0, failures = 0;
   std::uint64_t events = 0;  // of the world
@@ -41,6 +54,10 @@ struct Totals {
   std::uint64_t sent = 0, delivered = 0, lost = 0, doubled = 0, dropped_copies = 0;
   std::uint64_t published = 0, acknowledged = 0, failed = 0, stored = 0;
   std::uint64_t tls_handshakes = 0, tls_resumed = 0, impostors = 0;
+  // Events a client was owed, by the client: all, those that did not come and lie in a told gap, and those excused.
+  std::uint64_t owed = 0, in_gap = 0, excused[kExcuseCount] = {};
+  std::uint64_t gaps = 0;        // told
+  std::uint64_t calm_swaps = 0;  // where nothing is done to anybody, and so no gap may be told
   std::uint64_t checks[41] = {};
   std::uint64_t marks[kMarkCount] = {};
   std::uint64_t connacks[256] = {}, disconnects[256] = {};  // by reason, as the client met them
@@ -175,7 +192,6 @@ class Judge final : public WorldObserver {
   [[nodiscard]] bool in_callback(std::size_t client) const;
   void on_error(std::size_t client, const ErrorReport& report);
   void on_state(std::size_t client, const StateChange& change);
-  void on_gap(std::size_t client, const PossibleGap& gap);
   void scan_text(std::string_view text);  // I-35
   void watch();                           // once in a while: what lasts too long
   // Quiescence: everything was healed and has settled (sim_judge_rest.cc).
@@ -204,6 +220,10 @@ class Judge final : public WorldObserver {
   void granted(std::size_t client, std::size_t slot);
   void refused(std::size_t client, std::size_t slot);
   void answered(BrokerPeer& peer, const std::string& topic_filter, bool refused);  // a SUBSCRIBE
+
+  // --- What the broker took, against what came and the gaps that were told (sim_judge_gaps.cc)
+  void owe(std::uint32_t number);  // the broker is about to be given this event
+  void on_gap(std::size_t client, const PossibleGap& gap);
 
   // --- Publishes (sim_judge_publish.cc)
   std::uint64_t begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion);
@@ -241,6 +261,13 @@ class Judge final : public WorldObserver {
   [[nodiscard]] static bool matches(std::size_t filter, std::size_t topic);
 
  private:
+  void arrived(Watched& client, std::size_t slot, std::uint32_t number, std::string_view body);
+  void note_lacking(Watched& client);
+  void settle_gaps(Watched& client);
+  void forgive_owed(Watched& client, Excuse why);
+  void judge_missing(Watched& client, std::uint32_t number, std::uint64_t missing);
+  [[nodiscard]] const BrokerSession* resting_session(Watched& client);
+  [[nodiscard]] bool lost_at_most_once(const Watched& client, std::uint32_t number) const;
   void count_loss(Watched& client);
   void check_memory(Watched& client);
   void check_allocations(Watched& client);
@@ -252,6 +279,7 @@ class Judge final : public WorldObserver {
     excused
   };
   void check_granted(const Watched& client, const BrokerSession& session, Missing missing);
+  void count_swap(Watched& client);
   void enter_phase(Watched& client, refresh::Phase phase);
   void check_fetch(Watched& client);
   void check_dial(Watched& client);
@@ -271,6 +299,7 @@ class Judge final : public WorldObserver {
   World& world_;
   ModelBroker& broker_;
   const Plan& plan_;
+  bool calm_ = false;  // the plan does nothing to anybody
   Breach breach_;
   std::uint64_t hash_ = 0x243F6A8885A308D3ULL;
   std::vector<std::unique_ptr<Watched>> watched_;
@@ -323,6 +352,26 @@ struct Watched {
     std::uint64_t slots = 0;
   };
   std::deque<Owed> owed;
+  // Every event of this session that the broker took and that is not settled, without a hole in the numbers.
+  struct Due {
+    Instant at;
+    Instant sent;                  // by the broker, the last time
+    const LinkNote* on = nullptr;  // where
+    std::uint64_t slots = 0;       // that have not seen it
+    std::uint64_t waiting = 0;     // of them, those whose filter was refused and is asked for again
+    bool outage = false;           // no connection served
+  };
+  std::deque<Due> due;
+  std::uint32_t due_base = 0;
+  std::vector<PossibleGap> gaps;  // told in this session
+  struct Connack {
+    Instant at;
+    bool present = false;  // the session
+  };
+  std::vector<Connack> connacks;       // of this session
+  std::uint32_t refused_anywhere = 0;  // the filters whose last answer was a refusal, on whichever connection, by bit
+  std::uint32_t lacking = 0;           // those that the connection that serves has not
+  Instant memory_until;                // memory was refused, and what follows from it is over by then
   // Publishes.
   std::deque<PublishRecord> publishes;
   std::uint64_t publishes_base = 0;

@@ -96,7 +96,19 @@ void Judge::refused(std::size_t client, std::size_t slot) {
 }
 
 void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool refused) {
-  Watched& it = watched(note_of(peer.link()).client);
+  LinkNote& note = note_of(peer.link());
+  Watched& it = watched(note.client);
+  std::uint32_t its_bit = 0;
+  for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
+    if (filter(index) == topic_filter) its_bit = std::uint32_t{1} << index;
+  }
+  it.refused_anywhere = refused ? it.refused_anywhere | its_bit : it.refused_anywhere & ~its_bit;
+  if (!refused && note.id == it.active_link) it.lacking &= ~its_bit;
+  if (talks) {
+    std::printf("%.6f client %zu: the broker %s %s on connection %llu\n",
+                static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, note.client,
+                refused ? "refuses" : "grants", topic_filter.c_str(), static_cast<unsigned long long>(note.id));
+  }
   // What a new connection refuses holds it up: that is no excuse.
   if (refused && static_cast<std::uint64_t>(peer.link().id()) != it.active_link) {
     const bool stood = std::any_of(it.slots.begin(), it.slots.end(), [&](const Slot& slot) {
@@ -106,11 +118,7 @@ void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool ref
     return;
   }
   std::uint32_t& last = it.refused_last;
-  for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
-    if (filter(index) != topic_filter) continue;
-    const std::uint32_t its_bit = std::uint32_t{1} << index;
-    last = refused ? last | its_bit : last & ~its_bit;
-  }
+  last = refused ? last | its_bit : last & ~its_bit;
 }
 
 void Judge::on_sent(BrokerPeer& peer, const Message& message) {
@@ -121,6 +129,10 @@ void Judge::on_sent(BrokerPeer& peer, const Message& message) {
   ++totals.sent;
   Watched& it = watched(note.client);
   ++it.events_sent;
+  if (number >= it.due_base && number - it.due_base < it.due.size()) {
+    it.due[number - it.due_base].sent = world_.now();
+    it.due[number - it.due_base].on = &note;
+  }
   if (!it.in_session || it.disconnecting || number < events_base_ || number < it.seen_base) return;
   const EventRecord& record = events_[number - events_base_];
   std::uint64_t slots = 0;
@@ -156,6 +168,7 @@ void Judge::on_event(std::size_t client, std::size_t slot, const Event& event) {
     number = number * 10 + static_cast<std::uint32_t>(body[at] - '0');
   }
   hash(static_cast<std::uint64_t>(number) << 8 | slot);
+  arrived(it, slot, number, body);
   if (talks) {
     std::printf("%.6f client %zu callback %zu: event %u on connection %llu%s\n",
                 static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, client, slot, number,

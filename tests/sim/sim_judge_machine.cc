@@ -57,6 +57,12 @@ Duration Judge::limit_of(const Watched& client, Phase phase) const {
   return Duration::max();
 }
 
+void Judge::count_swap(Watched& client) {
+  ++client.swaps;
+  ++totals.swaps;
+  if (calm_) ++totals.calm_swaps;
+}
+
 void Judge::enter_phase(Watched& client, Phase phase) {
   const Duration lasted = world_.now() - client.phase_since;
   const bool excused = client.host->paused_until > client.phase_since || client.harmed_until > client.phase_since;
@@ -72,9 +78,9 @@ void Judge::enter_phase(Watched& client, Phase phase) {
     // The old one serves again, as if it had never stopped.
     client.live_since = client.live_before;
     client.active_link = client.active_before;
+    note_lacking(client);
   } else if (between && phase == Phase::live) {
-    ++client.swaps;
-    ++totals.swaps;
+    count_swap(client);
     mark(Mark::swapped);
     if (client.outstanding != 0) mark(Mark::swapped_with_traffic);
   }
@@ -93,8 +99,7 @@ void Judge::enter_phase(Watched& client, Phase phase) {
     if (client.lost) {
       ++totals.reconnects;
     } else {
-      ++client.swaps;
-      ++totals.swaps;
+      count_swap(client);
       mark(Mark::swapped_by_takeover);
     }
   }
@@ -252,6 +257,7 @@ void Judge::check_activation(Watched& client, std::uint64_t connection) {
   client.refusals = 0;
   client.live_since_failure = true;
   client.active_link = connection;
+  note_lacking(client);
   client.live_before = std::exchange(client.live_since, world_.now());
   if (client.connected_since == Instant() || client.connected_since == Instant::never()) {
     client.connected_since = world_.now();
@@ -456,6 +462,12 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
   // The words of a session that is over may still have been on their way.
   if (note.session != it.sessions) return;
   if (present) mark(Mark::session_resumed);
+  it.connacks.push_back({world_.now(), present});
+  if (talks) {
+    std::printf("%.6f client %zu: the broker's CONNACK on connection %llu, Session Present %d\n",
+                static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, note.client,
+                static_cast<unsigned long long>(note.id), present ? 1 : 0);
+  }
   // CONTRACT 3: Clean Start 1 for a new client id, 0 for one whose session the broker may have.
   if (!it.session_seen) it.client_ids.clear();
   const bool first = it.client_ids.insert(seen.client_id).second;

@@ -63,6 +63,8 @@ constexpr Named kMarks[] = {
     {Mark::swapped_by_takeover, "R-31 the broker ended the old connection for the new one"},
     {Mark::session_resumed, "R-31 Session Present 1"},
     {Mark::gap_told, "R-31 a possible gap was told"},
+    {Mark::lost_in_gap, "R-31 an event was lost, in a gap that was told"},
+    {Mark::outage_resumed, "R-31 an event of an outage came with the resumed session"},
     {Mark::taken_over, "R-32 taken over by another process"},
     {Mark::conflict, "R-32 for the third time in 5 min"},
     {Mark::attempt_promoted, "R-33 the old one died while an attempt was under way"},

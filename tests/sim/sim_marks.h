@@ -58,6 +58,8 @@ enum class Mark : std::uint8_t {
   swapped_by_takeover,
   session_resumed,
   gap_told,
+  lost_in_gap,
+  outage_resumed,
   taken_over,
   conflict,
   attempt_promoted,

@@ -208,6 +208,15 @@ void print_totals(const Totals& totals, std::uint64_t hash, double seconds, bool
   std::printf("events sent %llu, callbacks %llu, lost %llu, doubled %llu\n", static_cast<Unsigned>(totals.sent),
               static_cast<Unsigned>(totals.delivered), static_cast<Unsigned>(totals.lost),
               static_cast<Unsigned>(totals.doubled));
+  std::printf(
+      "events owed %llu, lost in a told gap %llu of %llu; %llu swaps without any trouble, none with a gap; excused:",
+      static_cast<Unsigned>(totals.owed), static_cast<Unsigned>(totals.in_gap), static_cast<Unsigned>(totals.gaps),
+      static_cast<Unsigned>(totals.calm_swaps));
+  for (std::size_t at = 0; at < kExcuseCount; ++at) {
+    const std::string_view name = name_of(static_cast<Excuse>(at));
+    std::printf(" %.*s %llu%s", static_cast<int>(name.size()), name.data(), static_cast<Unsigned>(totals.excused[at]),
+                at + 1 == kExcuseCount ? "\n" : ",");
+  }
   std::printf("published %llu, acknowledged %llu, failed %llu, stored %llu\n", static_cast<Unsigned>(totals.published),
               static_cast<Unsigned>(totals.acknowledged), static_cast<Unsigned>(totals.failed),
               static_cast<Unsigned>(totals.stored));

@@ -478,6 +478,7 @@ void Run::publish_event(Random& random, std::int64_t channel) {
   if (filler != 0) body += ",\"x\":\"" + std::string(filler, 'x') + '"';
   body += "}}";
   judge_.set_body(number, body);
+  judge_.owe(number);
   broker_.publish(Judge::topic(record.topic), body, record.qos, number);
   if (record.twin) broker_.publish(Judge::topic(record.topic), body, record.qos, number);
 }

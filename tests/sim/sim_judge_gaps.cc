@@ -1,0 +1,205 @@
+// What was lost was told: invariant 9 over the whole of a session, whatever was done to its connections. Each event the
+// broker took while a callback stood for it has come, or lies in a gap that on_gap told; and where nothing was done, no
+// gap is told.
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "sim/sim_judge.h"
+
+namespace axonpush::sim {
+
+namespace {
+
+constexpr Duration kArrived = seconds(10);  // on a connection that moves, an event has come by then
+constexpr std::int64_t kWideWindow = 64;    // never full of ten events a second, however far the client is
+constexpr std::size_t kDueKept = 50'000;    // fewer than the judge keeps of events
+
+// By filter, the topics it matches as bits.
+const std::vector<std::uint32_t>& topics_of() {
+  static const std::vector<std::uint32_t> all = [] {
+    std::vector<std::uint32_t> made(static_cast<std::size_t>(kFilters));
+    for (std::size_t filter = 0; filter < made.size(); ++filter) {
+      for (std::size_t topic = 0; topic < static_cast<std::size_t>(kChannels * kTypes); ++topic) {
+        if (Judge::matches(filter, topic)) made[filter] |= std::uint32_t{1} << topic;
+      }
+    }
+    return made;
+  }();
+  return all;
+}
+
+}  // namespace
+
+std::string_view name_of(Excuse excuse) {
+  constexpr std::string_view kNames[] = {"QoS 0 over a resumption", "garbled",         "no memory", "session over",
+                                         "refused and asked again", "too many to keep"};
+  return kNames[static_cast<std::size_t>(excuse)];
+}
+
+// A handler of all events is owed what the filters are; it is judged where an event was sent (settle_events).
+void Judge::owe(std::uint32_t number) {
+  const EventRecord& record = events_[number - events_base_];
+  for (const std::unique_ptr<Watched>& each : watched_) {
+    Watched& it = *each;
+    if (!it.in_session || it.disconnecting) continue;
+    std::uint64_t slots = 0;
+    std::uint64_t waiting = 0;
+    for (std::size_t slot = 0; slot < it.slots.size(); ++slot) {
+      const Slot& wanted = it.slots[slot];
+      if (!wanted.active || !wanted.told || wanted.lost || wanted.kind == SlotKind::handler) continue;
+      if ((topics_of()[wanted.filter] >> record.topic & 1) == 0) continue;
+      if (!record.valid && (wanted.kind != SlotKind::raw || wanted.trace != 0)) continue;
+      if (wanted.trace != 0 && wanted.trace != record.trace) continue;
+      if (((it.lacking & it.refused_anywhere) >> wanted.filter & 1) != 0) waiting |= std::uint64_t{1} << slot;
+      slots |= std::uint64_t{1} << slot;
+    }
+    if (it.due.empty()) it.due_base = number;
+    it.due.push_back({world_.now(), Instant(), nullptr, slots, waiting, !refresh::has_serving(it.phase)});
+    if (slots != 0) ++totals.owed;
+    if (it.due.size() <= kDueKept) continue;
+    if ((it.due.front().slots & it.active) != 0) ++totals.excused[static_cast<std::size_t>(Excuse::forgotten)];
+    it.due.pop_front();
+    ++it.due_base;
+  }
+}
+
+// The filters that stood, and that the connection that serves now has not.
+void Judge::note_lacking(Watched& client) {
+  client.lacking = 0;
+  for (std::size_t at = 0; at < client.host->open_connections(); ++at) {
+    Connection* link = client.host->connection(at);
+    if (static_cast<std::uint64_t>(link->id()) != client.active_link || link->peer() == nullptr) continue;
+    const auto session = broker_.sessions.find(static_cast<const BrokerPeer*>(link->peer())->client_id());
+    if (session == broker_.sessions.end()) continue;
+    for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
+      if (session->second.filters.count(filter(index)) == 0) client.lacking |= std::uint32_t{1} << index;
+    }
+  }
+}
+
+void Judge::arrived(Watched& client, std::size_t slot, std::uint32_t number, std::string_view body) {
+  if (number < client.due_base || number - client.due_base >= client.due.size()) return;
+  // Who is sent wrong bytes may read any number in them.
+  if (client.garbled && (number < events_base_ || body != events_[number - events_base_].body)) return;
+  Watched::Due& due = client.due[number - client.due_base];
+  due.slots &= ~(std::uint64_t{1} << slot);
+  if (due.outage && due.sent > due.at) mark(Mark::outage_resumed);
+}
+
+void Judge::on_gap(std::size_t client, const PossibleGap& gap) {
+  Watched& it = watched(client);
+  mark(Mark::gap_told);
+  ++totals.gaps;
+  if (talks) {
+    std::printf("%.6f client %zu gap [%.6f, %.6f]\n",
+                static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, client,
+                static_cast<double>((gap.from - world_.start()).nanoseconds()) * 1e-9,
+                static_cast<double>((gap.to - world_.start()).nanoseconds()) * 1e-9);
+  }
+  check(25, gap.from <= gap.to && gap.to <= world_.now(),
+        [] { return std::string("a gap that ends before it began"); });
+  // A broker that forgets sessions makes one of each takeover; and behind a window of a few, which may be full at any
+  // time, something may have been left.
+  const bool honest = plan_.knob(client, Knob::mode) == 2 || plan_.knob(client, Knob::receive_maximum) < kWideWindow;
+  check(25, !calm_ || lenient || honest, [] { return std::string("a gap is told, and nothing was done to anybody"); });
+  it.gaps.push_back(gap);
+}
+
+// What is given up unjudged.
+void Judge::forgive_owed(Watched& client, Excuse why) {
+  for (const Watched::Due& due : client.due) {
+    if ((due.slots & client.active) != 0) ++totals.excused[static_cast<std::size_t>(why)];
+  }
+  client.due.clear();
+}
+
+// The broker's session of a client that is at rest: one connection, which serves, which the broker takes for the
+// session's own, and on which nothing that was done to it holds anything back. nullptr: it is not at rest.
+const BrokerSession* Judge::resting_session(Watched& client) {
+  if (client.phase != refresh::Phase::live || !client.in_session || client.disconnecting || client.garbled) {
+    return nullptr;
+  }
+  const BrokerSession* found = nullptr;
+  for (std::size_t at = 0; at < client.host->open_connections(); ++at) {
+    Connection* link = client.host->connection(at);
+    if (link->port() != 8443) continue;
+    if (static_cast<std::uint64_t>(link->id()) != client.active_link || link->peer() == nullptr) return nullptr;
+    if (link->harmed && (link->waiting_bytes() != 0 || link->garble)) return nullptr;
+    const auto session = broker_.sessions.find(static_cast<const BrokerPeer*>(link->peer())->client_id());
+    if (session == broker_.sessions.end() || session->second.peer != link->peer()) return nullptr;
+    found = &session->second;
+  }
+  return found;
+}
+
+// Whatever the broker took a while ago, and does not hold back for a resting client, has come by now or never will.
+void Judge::settle_gaps(Watched& client) {
+  const BrokerSession* session = nullptr;
+  bool asked = false;
+  while (!client.due.empty() && !broken()) {
+    const Watched::Due& due = client.due.front();
+    const std::uint32_t number = client.due_base;
+    std::uint64_t missing = due.slots & client.active;
+    if (missing != 0) {
+      if (world_.now() - std::max({due.at, due.sent, client.host->paused_until}) < kArrived) return;
+      if (!std::exchange(asked, true)) session = resting_session(client);
+      if (session == nullptr) return;
+      // Behind a full window of QoS 1, in the order in which it came.
+      if (!session->queue.empty() && session->queue.front().tag <= number) return;
+      for (std::size_t slot = 0; slot < client.slots.size(); ++slot) {
+        if (client.slots[slot].lost) missing &= ~(std::uint64_t{1} << slot);
+      }
+    }
+    if (missing != 0) judge_missing(client, number, missing);
+    client.due.pop_front();
+    ++client.due_base;
+  }
+}
+
+void Judge::judge_missing(Watched& client, std::uint32_t number, std::uint64_t missing) {
+  const Watched::Due& due = client.due.front();
+  const auto covers = [&due](const PossibleGap& gap) { return gap.from <= due.at && due.at <= gap.to; };
+  if (std::any_of(client.gaps.begin(), client.gaps.end(), covers)) {
+    ++totals.in_gap;
+    mark(Mark::lost_in_gap);
+    return;
+  }
+  const auto excuse = [this](Excuse why) { ++totals.excused[static_cast<std::size_t>(why)]; };
+  // what memory was refused to may have been an event.
+  if (client.memory_until > due.at) return excuse(Excuse::no_memory);
+  // what was refused is asked for again 5, 15 and 30 s later, and what comes meanwhile is for nobody.
+  if ((missing & ~due.waiting) == 0) return excuse(Excuse::asked_again);
+  if (lost_at_most_once(client, number)) return excuse(Excuse::at_most_once);
+  totals.lost += static_cast<std::uint64_t>(__builtin_popcountll(missing));
+  const EventRecord& record = events_[number - events_base_];
+  const auto ms = [this](Instant at) { return std::to_string((at - world_.start()).milliseconds()); };
+  std::string told;
+  for (const PossibleGap& gap : client.gaps) told += " [" + ms(gap.from) + ", " + ms(gap.to) + "]";
+  fail(9, "event " + std::to_string(number) + " on " + topic(record.topic) + " (QoS " + std::to_string(record.qos) +
+              ") was taken by the broker at " + ms(due.at) + " ms, " +
+              (due.on == nullptr
+                   ? std::string("sent on no connection")
+                   : "sent last on connection " + std::to_string(due.on->id) + " at " + ms(due.sent) + " ms") +
+              ", did not reach client " + std::to_string(client.index) + "'s callback " +
+              std::to_string(__builtin_ctzll(missing)) +
+              ", and lies in no gap that was told:" + (told.empty() ? " there was none" : told));
+}
+
+// At most once: an event that the broker did not keep for a session it then resumed. One behind which others came on
+// the same connection was not on its way any more, and one of a session that was not resumed is a matter of gaps.
+bool Judge::lost_at_most_once(const Watched& client, std::uint32_t number) const {
+  const Watched::Due& due = client.due.front();
+  if (events_[number - events_base_].qos != 0 && plan_.knob(client.index, Knob::qos) != 0) return false;
+  const auto next = std::find_if(client.connacks.begin(), client.connacks.end(),
+                                 [&due](const Watched::Connack& connack) { return connack.at >= due.at; });
+  if (next == client.connacks.end() || !next->present) return false;
+  if (due.on == nullptr) return true;
+  const std::vector<LinkNote::Sent>& sent = due.on->sent;
+  const auto found =
+      std::find_if(sent.begin(), sent.end(), [number](const LinkNote::Sent& each) { return each.event == number; });
+  const auto index = static_cast<std::size_t>(found - sent.begin());
+  return due.on->closed && (index > due.on->cursor || due.on->called == 0);
+}
+
+}  // namespace axonpush::sim
