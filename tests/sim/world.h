@@ -371,8 +371,8 @@ class World {
   [[nodiscard]] Instant start() const { return start_; }
   [[nodiscard]] WallTime wall() const { return wall_ + (now_ - start_); }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
-  void at(Instant when, Work work) { queue_.add(when < now_ ? now_ : when, std::move(work)); }
-  void after(Duration wait, Work work) { at(now_ + wait, std::move(work)); }
+  void at(Instant when, Work&& work) { queue_.add(when < now_ ? now_ : when, std::move(work)); }
+  void after(Duration wait, Work&& work) { at(now_ + wait, std::move(work)); }
 
   // A server on a port, and how dials to it go.
   void listen(std::uint16_t port, PeerMaker make) { listeners_[port] = std::move(make); }
