@@ -43,6 +43,10 @@ void Buffer::wipe() noexcept {
   if (begin_ != nullptr) axonpush::wipe({begin_, capacity()});
 }
 
+void Buffer::wipe_filled() noexcept {
+  if (begin_ != nullptr) axonpush::wipe({begin_, tail_});
+}
+
 BufferPool::~BufferPool() { trim(); }
 
 Buffer BufferPool::take(std::size_t size, std::size_t headroom) noexcept {

@@ -22,7 +22,7 @@ constexpr bool retryable_status(std::uint16_t status) noexcept {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-// Uniform in [0, most). Without entropy the middle is as good as anything: the draw spreads load, it protects nothing.
+// Uniform in [0, most). Without entropy the middle is as good as anything: the draw spreads load, it protects .
 Duration jitter_of(Entropy& entropy, Duration most) noexcept {
   std::uint8_t bytes[4];
   const std::uint32_t random = entropy.fill(bytes) ? load_be32(bytes) : 0x80000000U;
@@ -95,7 +95,7 @@ void Fetch::end_attempt() noexcept {
   host_.connector().close(connection_);
   transport_ = nullptr;
   for (Buffer* buffer : {&out_, &in_, &body_}) {
-    buffer->wipe();
+    buffer->wipe_filled();
     buffer->reset();
   }
   if (decoder_ != nullptr) {
@@ -181,6 +181,7 @@ bool Fetch::write_request(const TlsVerified& verified) noexcept {
   write_credentials_headers(writer, config_, method);
   writer.finish();
   if (!writer.ok()) {
+    out_.wipe();  // the key may stand there, in a head that was not committed
     fail(writer.error());
     return false;
   }
@@ -204,19 +205,22 @@ void Fetch::flush() noexcept {
     }
     if (sent.outcome != IoOutcome::ok) {
       // H-42: the server may have answered and closed without reading; what it said is still there to be read.
-      out_.clear();
+      out_.consume(out_.size());
       break;
     }
     out_.consume(sent.size);
   }
-  out_.wipe();
+  out_.wipe_filled();
   transport_->interest({.read = true, .write = false});
 }
 
 void Fetch::receive() noexcept {
   const Instant now = host_.now();
   for (;;) {
-    if (in_.room() == 0) in_.compact();
+    if (in_.room() == 0) {
+      in_.compact();
+      wipe(in_.writable());  // what was moved; end_attempt wipes what lies before the tail
+    }
     if (in_.room() == 0) {
       attempt_failed(Error(Errc::http_too_large, "the head of the answer is over its limit"), true);
       return;

@@ -74,6 +74,23 @@ TEST(Buffer, IsOverwrittenToItsLastByte) {
   EXPECT_TRUE(std::all_of(all.begin(), all.end(), [](std::uint8_t byte) { return byte == 0; }));
 }
 
+TEST(Buffer, IsOverwrittenAsFarAsItWasFilled) {
+  BufferPool pool;
+  Buffer buffer = pool.take(1'024, 4);
+  fill(buffer, std::string(1'020, 's'));
+  std::copy_n("head", 4, buffer.prepend(4));
+  buffer.truncate(600);
+  buffer.consume(500);
+  buffer.wipe_filled();
+  buffer.prepend(500);
+  buffer.commit(424);
+  const Bytes all = std::as_const(buffer).readable();
+  EXPECT_TRUE(std::all_of(all.begin(), all.begin() + 600, [](std::uint8_t byte) { return byte == 0; }));
+  EXPECT_TRUE(std::all_of(all.begin() + 600, all.end(), [](std::uint8_t byte) { return byte == 's'; }));
+  buffer.reset();
+  buffer.wipe_filled();  // there is nothing
+}
+
 TEST(BufferPool, GivesTheSmallestClassThatFits) {
   BufferPool pool;
   std::size_t below = 0;

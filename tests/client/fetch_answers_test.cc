@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "client/scenario.h"
+#include "support/allocations.h"
+#include "support/taint.h"
 
 namespace axonpush::test {
 namespace {
@@ -72,19 +74,23 @@ TEST(FetchAnswer, HeadersTooLongToBeUsefulAreNotUsed) {  // H-44, H-45
   EXPECT_LE(refused.world.now() - start, seconds(1)) << "two values contradict each other";
 }
 
-TEST(FetchAnswer, InManyPiecesItIsTheSame) {  // H-26: chunks, and what TCP makes of them
-  Scenario scene;
-  std::string body = scene.api.credentials_body();
-  body.pop_back();
-  body += ",\"unknown\":\"" + std::string(60'000, 'x') + "\"}";
+// Credentials in more bytes than the client reads at a time.
+std::string in_many_pieces(std::string body) {
+  const std::string filler = std::string(30'000, 'x') + "\"";
+  body = "{\"before\":\"" + filler + "," + body.substr(1, body.size() - 2) + ",\"behind\":\"" + filler + "}";
   std::string raw = ok_head("Transfer-Encoding: chunked\r\n");
-  for (std::size_t at = 0; at < body.size(); at += 20) {  // more bytes in all than the client reads at a time
-    const std::string part = body.substr(at, 20);
+  for (std::size_t at = 0; at < body.size(); at += 30) {
+    const std::string part = body.substr(at, 30);
     char size[32];
     std::snprintf(size, sizeof size, "%zx\r\n", part.size());
     raw += size + part + "\r\n";
   }
-  scene.api.respond = [&scene, raw = raw + "0\r\n\r\n"](const ApiRequest&) {
+  return raw + "0\r\n\r\n";
+}
+
+TEST(FetchAnswer, InManyPiecesItIsTheSame) {  // H-26: chunks, and what TCP makes of them
+  Scenario scene;
+  scene.api.respond = [&scene, raw = in_many_pieces(scene.api.credentials_body())](const ApiRequest&) {
     scene.host.connection(0)->chunk = 777;
     return ApiResponse{.raw = raw};
   };
@@ -190,6 +196,59 @@ TEST(FetchRequest, APathOfBaseUrlStandsInFront) {  // CONTRACT 1
   EXPECT_FALSE(longest.connect());
   EXPECT_EQ(longest.connect_error.code(), Errc::url_invalid);
   EXPECT_TRUE(longest.api.requests.empty());
+}
+
+// --- What is left in memory
+
+// Looks through every block that the library gives back.
+struct LookedThrough {
+  LookedThrough() {
+    taint.add("the API key", "APIKEYMARKER");
+    taint.add("the token", "TOKENMARKER");
+    taint.add("the query", "SECRETQUERYMARKER");
+  }
+  static void look(void* context, const void* memory, std::size_t size) {
+    auto& self = *static_cast<LookedThrough*>(context);
+    if (const char* name = self.taint.find({static_cast<const char*>(memory), size})) self.found.emplace_back(name);
+  }
+  Taint taint;
+  std::vector<std::string> found;
+  WatchBlocks blocks{&LookedThrough::look, this};
+};
+constexpr std::size_t kNothingKept = 0;  // what comes back to the pool goes on to the heap
+
+TEST(FetchMemory, NoSecretStandsInWhatIsGivenBack) {  // I-36
+  for (const bool long_answer : {false, true}) {      // of which the buffer has held more than it does in the end
+    LookedThrough memory;
+    Scenario scene(1, kNothingKept);
+    if (long_answer) {
+      scene.api.next.push_back({.raw = in_many_pieces(scene.api.credentials_body())});
+      ASSERT_NE(memory.taint.find(scene.api.next.back().raw), nullptr) << "a piece ends inside of each marker";
+    }
+    ASSERT_TRUE(scene.connect());
+    scene.client.reset();
+    EXPECT_EQ(memory.found, std::vector<std::string>()) << long_answer;
+  }
+}
+
+TEST(FetchMemory, NoSecretOfARequestThatNobodyReadStandsInWhatIsGivenBack) {  // I-36, H-42
+  LookedThrough memory;
+  Scenario scene(1, kNothingKept);
+  scene.make(without_retries());
+  ASSERT_TRUE(scene.begin(scene.realtime_options()).ok());
+  scene.world.run_for(Duration::zero());
+  sim::Connection* const connection = scene.host.connection(0);
+  connection->frozen = true;  // until all of it has been written and nothing sent
+  scene.world.run_for(seconds(1));
+  connection->end(sim::Connection::Cut::reset);
+  scene.world.run_for(seconds(1));
+  connection->frozen = false;
+  connection->thaw();
+  ASSERT_TRUE(scene.run_until([&] { return !scene.connect_results.empty(); }));
+  EXPECT_EQ(scene.connect_error.code(), Errc::connection_lost);
+  EXPECT_TRUE(scene.api.requests.empty());
+  scene.client.reset();
+  EXPECT_EQ(memory.found, std::vector<std::string>());
 }
 
 // --- Credentials the program brings itself

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <unordered_map>
 #include <utility>
@@ -39,6 +40,7 @@ void* watched(void* memory, std::size_t size) {
   if (watch == nullptr || memory == nullptr) return memory;
   if (size > watch->largest) watch->largest = size;
   watch->blocks[memory] = size;
+  if (watch->show != nullptr) std::memset(memory, 0xA5, size);
   return memory;
 }
 

@@ -31,6 +31,7 @@ class FailAllocations {
 
 // While one lives, every block that the library gives back on this thread is shown before it goes (what base/alloc
 // takes and returns goes through the nothrow forms, which nobody else uses), and the largest that it took is known.
+// Where blocks are shown they are filled when they are taken: what stands in one then, the library has written.
 class WatchBlocks {
  public:
   using Show = void (*)(void* context, const void* memory, std::size_t size);

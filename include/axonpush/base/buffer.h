@@ -57,6 +57,9 @@ class Buffer {
   void compact() noexcept;
   // Overwrites the whole memory; for buffers that carried secrets.
   void wipe() noexcept;
+  // The same of what lies before the tail. Nothing else was ever written when each byte written was committed and the
+  // content was not moved, truncated or cleared since: a large buffer of which little was used stays untouched.
+  void wipe_filled() noexcept;
 
  private:
   friend class BufferPool;
