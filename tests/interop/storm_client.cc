@@ -381,6 +381,7 @@ void StormClient::end(Instant now) {
   add(world_.stats, last_stats_);
   swaps_before_ += last_stats_.swaps;
   if (terms_.calm) world_.calm_swaps += last_stats_.swaps;
+  if (terms_.calm) world_.calm_gaps += last_stats_.gaps;
   if (terms_.takeover) world_.takeover_swaps += last_stats_.swaps;
   ++world_.sessions;
   session_ = {};

@@ -35,6 +35,7 @@ struct StormWorld {
   std::uint64_t sessions = 0;
   std::uint64_t connects_failed = 0;
   std::uint64_t calm_swaps = 0;
+  std::uint64_t calm_gaps = 0;
   std::uint64_t takeover_swaps = 0;
   std::uint64_t publishes_witnessed_late = 0;
   std::vector<std::string> findings = {};

@@ -284,8 +284,8 @@ void Storm::report(const StormWorld& world) {
               ", first connects that failed %" PRIu64 "\n",
               stats.swaps, world.calm_swaps, world.takeover_swaps, world.sessions, world.connects_failed);
   std::printf("connections %" PRIu64 ", fetches %" PRIu64 ", reconnects %" PRIu64 ", failed refreshes %" PRIu64
-              ", gaps told %" PRIu64 "\n",
-              stats.connections, stats.fetches, stats.reconnects, stats.refresh_failures, stats.gaps);
+              ", gaps told %" PRIu64 " (undisturbed clients %" PRIu64 ")\n",
+              stats.connections, stats.fetches, stats.reconnects, stats.refresh_failures, stats.gaps, world.calm_gaps);
   std::printf("relay: connections %" PRIu64 ", resets %" PRIu64 ", FINs %" PRIu64 ", silences %" PRIu64
               ", stalls %" PRIu64 ", segments %" PRIu64 ", bytes %" PRIu64 "\n",
               relay.connections.load(), relay.resets.load(), relay.fins.load(), relay.silences.load(),
@@ -323,6 +323,7 @@ void Storm::run() {
   begin_clients(world);
   run_clients(world);
   report(world);
+  if (world.calm_gaps > 1 + world.calm_swaps / 100) wrong("more than one undisturbed swap in a hundred told of a gap");
   look_for_left_overs();
   for (std::string& finding : world.findings) wrong(std::move(finding));
 }
