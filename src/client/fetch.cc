@@ -22,7 +22,7 @@ constexpr bool retryable_status(std::uint16_t status) noexcept {
   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-// Uniform in [0, most). Without entropy the middle is as good as anything: the draw spreads load, it protects .
+// Uniform in [0, most). Without entropy the middle is as good as anything: the draw spreads load, it protects nothing.
 Duration jitter_of(Entropy& entropy, Duration most) noexcept {
   std::uint8_t bytes[4];
   const std::uint32_t random = entropy.fill(bytes) ? load_be32(bytes) : 0x80000000U;
