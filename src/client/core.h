@@ -112,6 +112,9 @@ class ClientCore final : public Driven,
     bool lost = false;              // refused three times while it was live elsewhere: no longer asked for
     bool established = false;       // somebody has been told that it is granted
     Instant retry_at = Instant::never();
+    // The connection that serves has it not, although it stood, or will have been told to: what is missing of it since
+    // then is told when it stands again.
+    Instant missing_since = Instant::never();
   };
 
   // One callback of one filter, or (filter == kNoSlot) an on_event handler.
@@ -227,6 +230,7 @@ class ClientCore final : public Driven,
   [[nodiscard]] bool answers_awaited(std::uint8_t connection) const noexcept;
   void on_refused(std::uint8_t connection, std::uint32_t filter, mqtt::ReasonCode reason) noexcept;
   void settle_subscriptions() noexcept;
+  void tell_missing() noexcept;
   void ask_for_refused(std::uint8_t connection) noexcept;
   void check_restored() noexcept;
   void forget_grants(std::uint8_t connection) noexcept;

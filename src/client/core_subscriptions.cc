@@ -298,7 +298,11 @@ void ClientCore::reconcile() noexcept {
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     Filter& filter = filters_[index];
     if (filter.retry_at <= now) filter.retry_at = Instant::never();
-    if (wanted(filter)) retry_filters_at_ = earlier_of(retry_filters_at_, filter.retry_at);
+    if (!wanted(filter)) {
+      filter.missing_since = Instant::never();
+      continue;
+    }
+    retry_filters_at_ = earlier_of(retry_filters_at_, filter.retry_at);
   }
   if (serving_ != kNoConnection) reconcile_connection(serving_);
   if (retiring_ != kNoConnection) reconcile_connection(retiring_);
@@ -425,6 +429,7 @@ void ClientCore::on_refused(std::uint8_t connection, std::uint32_t index, mqtt::
   if (retryable(reason) && filter.refusals <= kRefusalsMax) {
     if (!filter.may_stand[connection]) filter.grants[connection] = Grant::none;
     filter.retry_at = host_.now() + kRefusalWaits[filter.refusals - 1];
+    filter.missing_since = earlier_of(filter.missing_since, host_.now());
     retry_filters_at_ = earlier_of(retry_filters_at_, filter.retry_at);
     return;
   }
@@ -455,13 +460,33 @@ void ClientCore::on_link_unsubscribed(Link& link, std::uint32_t token, Bytes rea
 // The old connection serves again: what it refused while it was on its way out is asked for once more.
 void ClientCore::ask_for_refused(std::uint8_t connection) noexcept {
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
-    if (filters_[index].grants[connection] == Grant::refused) filters_[index].grants[connection] = Grant::none;
+    Filter& filter = filters_[index];
+    if (filter.grants[connection] == Grant::refused) filter.grants[connection] = Grant::none;
+    // It stood on the other one alone.
+    if (filter.established && filter.grants[connection] != Grant::granted) {
+      filter.missing_since = earlier_of(filter.missing_since, whole_until_);
+    }
   }
   reconcile_wanted_ = true;
 }
 
+// What came for a filter while it waited to be asked for again came for nobody.
+void ClientCore::tell_missing() noexcept {
+  if (serving_ == kNoConnection) return;
+  Instant from = Instant::never();
+  for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
+    Filter& filter = filters_[index];
+    if (filter.missing_since == Instant::never() || filter.grants[serving_] != Grant::granted) continue;
+    if (filter.established) from = earlier_of(from, filter.missing_since);
+    filter.missing_since = Instant::never();
+  }
+  if (from != Instant::never()) report_gap(from, host_.now());
+}
+
 // a subscribe is done when the connection that will survive has granted the filter.
 void ClientCore::settle_subscriptions() noexcept {
+  tell_missing();
+  if (abandoned_) return;
   const bool restoring = machine_.phase == Phase::live_restore || machine_.phase == Phase::restore;
   const std::uint8_t surviving = candidate_ != kNoConnection && restoring ? candidate_ : serving_;
   if (surviving == kNoConnection) return;

@@ -294,6 +294,69 @@ TEST(FaultSubscribe, AQuotaRefusalIsTriedThreeTimesMore) {  // R-21
   EXPECT_EQ(told, Errc::suback_failed);
 }
 
+// It waits to be asked for again, on whichever connection serves by then: what came meanwhile came for nobody.
+TEST(FaultSubscribe, WhatCameForAFilterThatWasRefusedForNowLiesInAGap) {  // R-21, I-09
+  for (const bool swapped : {false, true}) {
+    Live scene;
+    scene.broker.keep_sessions = false;
+    std::size_t events = 0;
+    ASSERT_TRUE(scene.subscribe({.channel_id = "keep"}, [](const Event&) {}).ok());
+    ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+    int refusals = swapped ? 2 : 1;
+    scene.broker.suback_reason = [&refusals](const std::string& filter) {
+      return filter.find("/a/") != std::string::npos && refusals-- > 0 ? 0x97 : 1;
+    };
+    scene.lose();
+    ASSERT_TRUE(scene.live_again());
+    ASSERT_EQ(scene.gaps.size(), 1U) << "of the session";
+    if (swapped) {
+      scene.world.run_for(seconds(5) + milliseconds(10));
+      ASSERT_EQ(refusals, 0) << "and 15 s to wait for";
+      ASSERT_TRUE(scene.rt.refresh_now().ok());
+      ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1; }, seconds(10)));
+    }
+    const Instant taken = scene.world.now();
+    scene.broker.publish(scene.topic("a"), "{}");
+    ASSERT_TRUE(scene.run_until([&] { return scene.gaps.size() == 2; }, seconds(20)));
+    EXPECT_EQ(events, 0U);
+    EXPECT_LE(scene.gaps[1].from, scene.gaps[0].to) << "where that of the session ends";
+    EXPECT_GE(scene.gaps[1].from, scene.gaps[0].from);
+    EXPECT_GE(scene.gaps[1].to, taken);
+    EXPECT_EQ(scene.gaps[1].to, scene.world.now());
+    EXPECT_TRUE(scene.errors.empty() || scene.errors.back().error.code() != Errc::suback_failed);
+    scene.broker.publish(scene.topic("a"), "{}");
+    EXPECT_TRUE(scene.run_until([&] { return events == 1; }, seconds(1)));
+    scene.world.run_for(minutes(1));
+    EXPECT_EQ(scene.gaps.size(), 2U);
+  }
+}
+
+TEST(FaultSubscribe, AFilterThatNobodyWasToldOfLeavesNoGap) {
+  for (const bool wanted : {true, false}) {
+    Live scene;
+    int refusals = 1;
+    scene.broker.suback_reason = [&refusals](const std::string&) { return refusals-- > 0 ? 0x97 : 1; };
+    if (wanted) {
+      EXPECT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+    } else {
+      // It stood, and is taken off while it waits to be asked for again.
+      refusals = 0;
+      ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+      scene.broker.keep_sessions = false;
+      refusals = 1;
+      scene.lose();
+      ASSERT_TRUE(scene.live_again());
+      ASSERT_EQ(scene.gaps.size(), 1U);
+      scene.gaps.clear();
+      ASSERT_TRUE(scene.rt.unsubscribe(SubscribeFilter{.channel_id = "a"}).ok());
+      scene.world.run_for(seconds(1));
+      EXPECT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+    }
+    scene.world.run_for(minutes(1));
+    EXPECT_TRUE(scene.gaps.empty());
+  }
+}
+
 TEST(FaultSubscribe, AFilterRefusedOnTheNewConnectionHoldsUpTheSwapThreeTimes) {
   Live scene(seconds(200));
   std::size_t events = 0;

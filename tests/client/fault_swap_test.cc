@@ -332,6 +332,33 @@ TEST(FaultSwap, AResumedSessionThatNeverHeldTheSubscriptionsLeavesAGap) {  // R-
   EXPECT_GE(scene.gaps[0].to, lost + milliseconds(1'500));
 }
 
+// A filter that stood on the new connection alone: until the old one, which serves again, has it too, what comes for it
+// is missing.
+TEST(FaultSwap, AFilterThatTheOldConnectionRefusedLeavesAGapWhenThatServesAgain) {  // I-09
+  Swap scene;
+  scene.listen();
+  ASSERT_TRUE(scene.until_restore());
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().connections == 2 && scene.broker.live().size() == 2; }));
+  scene.world.run_for(milliseconds(100));
+  int asked = 0;
+  scene.broker.suback_reason = [&asked](const std::string&) { return ++asked == 1 ? 0x87 : 1; };
+  std::size_t events = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "b"}, [&](const Event&) { ++events; }).ok());
+  scene.world.run_for(milliseconds(100));
+  ASSERT_EQ(asked, 2) << "refused on the old one, granted on the new one";
+  const Instant lost = scene.world.now();
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  scene.broker.publish(scene.topic("b"), "{}");
+  ASSERT_TRUE(scene.run_until([&] { return asked == 3; }, seconds(1)));
+  scene.world.run_for(milliseconds(100));
+  EXPECT_EQ(events, 0U);
+  ASSERT_EQ(scene.gaps.size(), 1U);
+  EXPECT_LE(scene.gaps[0].from, lost);
+  EXPECT_GE(scene.gaps[0].to, lost);
+  scene.broker.publish(scene.topic("b"), "{}");
+  EXPECT_TRUE(scene.run_until([&] { return events == 1; }, seconds(1)));
+}
+
 // The new connection is lost while the old one, which was dead, is still being read: a third one is there before that
 // is over, and what the old one took with it is told all the same.
 TEST(FaultSwap, AThirdConnectionDoesNotHideWhatTheFirstTookWithIt) {  // R-35, I-09

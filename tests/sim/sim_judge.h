@@ -39,7 +39,6 @@ enum class Excuse : std::uint8_t {
   garbled,
   no_memory,
   session_over,
-  asked_again,
   forgotten,
   count
 };
@@ -279,6 +278,7 @@ class Judge final : public WorldObserver {
     excused
   };
   void check_granted(const Watched& client, const BrokerSession& session, Missing missing);
+  [[nodiscard]] bool no_gap_allowed(const Watched& client) const;
   void count_swap(Watched& client);
   void enter_phase(Watched& client, refresh::Phase phase);
   void check_fetch(Watched& client);
@@ -358,7 +358,6 @@ struct Watched {
     Instant sent;                  // by the broker, the last time
     const LinkNote* on = nullptr;  // where
     std::uint64_t slots = 0;       // that have not seen it
-    std::uint64_t waiting = 0;     // of them, those whose filter was refused and is asked for again
     bool outage = false;           // no connection served
   };
   std::deque<Due> due;
@@ -371,6 +370,7 @@ struct Watched {
   std::vector<Connack> connacks;       // of this session
   std::uint32_t refused_anywhere = 0;  // the filters whose last answer was a refusal, on whichever connection, by bit
   std::uint32_t lacking = 0;           // those that the connection that serves has not
+  Instant stands_since;                // the last one that it had not and then was granted
   Instant memory_until;                // memory was refused, and what follows from it is over by then
   // Publishes.
   std::deque<PublishRecord> publishes;

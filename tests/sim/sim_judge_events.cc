@@ -103,7 +103,10 @@ void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool ref
     if (filter(index) == topic_filter) its_bit = std::uint32_t{1} << index;
   }
   it.refused_anywhere = refused ? it.refused_anywhere | its_bit : it.refused_anywhere & ~its_bit;
-  if (!refused && note.id == it.active_link) it.lacking &= ~its_bit;
+  if (!refused && note.id == it.active_link && (it.lacking & its_bit) != 0) {
+    it.lacking &= ~its_bit;
+    it.stands_since = world_.now();
+  }
   if (talks) {
     std::printf("%.6f client %zu: the broker %s %s on connection %llu\n",
                 static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, note.client,

@@ -60,7 +60,7 @@ Duration Judge::limit_of(const Watched& client, Phase phase) const {
 void Judge::count_swap(Watched& client) {
   ++client.swaps;
   ++totals.swaps;
-  if (calm_) ++totals.calm_swaps;
+  if (no_gap_allowed(client)) ++totals.calm_swaps;
 }
 
 void Judge::enter_phase(Watched& client, Phase phase) {
