@@ -3,6 +3,7 @@
 #include <axonpush/ws/handshake.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace axonpush::sim {
 
@@ -94,7 +95,9 @@ std::size_t ModelBroker::publish(const std::string& topic, const std::string& pa
     }
     if (granted < 0) continue;
     const Message message{topic, payload, std::min(qos, granted), false, tag};
-    if (session.peer == nullptr) {
+    if (session.taken) {
+      if (director != nullptr) director->on_taken(session, message);
+    } else if (session.peer == nullptr) {
       if (message.qos > 0) session.queue.push_back(message);
     } else {
       session.peer->deliver(message);
@@ -108,8 +111,8 @@ std::size_t ModelBroker::publish(const std::string& topic, const std::string& pa
 void ModelBroker::forget_expired() {
   for (auto at = sessions.begin(); at != sessions.end();) {
     const BrokerSession& session = at->second;
-    const bool over =
-        session.peer == nullptr && world_.now() - session.ended_at > seconds(static_cast<std::int64_t>(session.expiry));
+    const bool over = session.peer == nullptr && !session.taken &&
+                      world_.now() - session.ended_at > seconds(static_cast<std::int64_t>(session.expiry));
     at = over ? sessions.erase(at) : std::next(at);
   }
 }
@@ -426,11 +429,32 @@ bool BrokerPeer::takes_over(const SeenConnect& seen) {
     session.peer = nullptr;
     session.ended_at = broker_.world_.now();
   }
+  if (std::exchange(session.taken, false)) session.ended_at = broker_.world_.now();
   const bool expired = broker_.world_.now() - session.ended_at > seconds(static_cast<std::int64_t>(session.expiry));
   const bool kept = broker_.keep_sessions && (broker_.director == nullptr || broker_.director->keeps_session(*this));
   const bool present = !seen.clean_start && kept && !expired;
   if (!present) broker_.sessions.erase(found);
   return present;
+}
+
+void BrokerPeer::lose_session() {
+  send_disconnect(0x8E);
+  cut(Connection::Cut::orderly);
+  const auto found = broker_.sessions.find(client_id_);
+  if (closed_ || found == broker_.sessions.end() || found->second.peer != this) return;
+  closed_ = true;
+  BrokerDirector* const director = broker_.director;
+  if (director != nullptr) director->on_gone(*this);
+  BrokerSession& session = found->second;
+  session.peer = nullptr;
+  session.taken = true;
+  if (director != nullptr) {
+    for (const auto& [id, message] : session.in_flight) director->on_taken(session, message);
+    for (const Message& message : session.queue) director->on_taken(session, message);
+  }
+  session.in_flight.clear();
+  session.in_flight_order.clear();
+  session.queue.clear();
 }
 
 std::string BrokerPeer::announced() const {

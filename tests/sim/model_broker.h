@@ -54,6 +54,8 @@ struct BrokerSession {
   BrokerPeer* peer = nullptr;
   std::uint32_t expiry = 0;
   Instant ended_at;
+  bool taken = false;       // by another process, which takes what comes
+  std::uint64_t owner = 0;  // of whoever directs
 };
 
 // Whoever directs the broker and judges what it sees, connection by connection; used beside the settings below.
@@ -83,7 +85,8 @@ class BrokerDirector {
   virtual void on_granted(BrokerPeer&, const std::string&) {}
   virtual void on_withdrawn(BrokerPeer&, const std::string&) {}
   virtual void on_stored(BrokerPeer&, const StoredPublish&, std::uint16_t) {}
-  virtual void on_sent(BrokerPeer&, const Message&, bool) {}  // an event; again
+  virtual void on_sent(BrokerPeer&, const Message&, bool) {}      // an event; again
+  virtual void on_taken(const BrokerSession&, const Message&) {}  // an event, by another process with the client id
   virtual void on_acknowledged(BrokerPeer&, std::uint16_t) {}
   virtual void on_pong(BrokerPeer&) {}
   virtual void on_leaving(BrokerPeer&) {}  // DISCONNECT came
@@ -164,6 +167,8 @@ class BrokerPeer final : public Peer {
   void send_frame(int opcode, const std::string& payload, bool fin = true);
   void send_raw(const std::string& bytes) { connection_->send(bytes); }
   void send_disconnect(int reason);
+  // Another process connects with this client id, and has the session and what comes to it until the client is back.
+  void lose_session();
   void cut(Connection::Cut how) { connection_->end(how); }
   [[nodiscard]] Connection& link() { return *connection_; }
   [[nodiscard]] const std::string& client_id() const { return client_id_; }

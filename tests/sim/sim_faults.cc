@@ -320,6 +320,11 @@ void Run::trouble_connection(Connection& link, const Decision& decision, std::si
       return;
     }
     case Verb::server_disconnect:
+      if (peer->connected() && decision.c == 0x8E) {
+        judge_.taken(*peer);
+        peer->lose_session();
+        return;
+      }
       if (peer->connected()) peer->send_disconnect(static_cast<int>(decision.c));
       link.end(Connection::Cut::orderly);
       return;
@@ -527,6 +532,7 @@ bool Run::keeps_session(BrokerPeer& peer) { return plan_.knob(user_of(peer).inde
 // AWS IoT Core ends a WebSocket after 24 hours.
 void Run::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present) {
   judge_.on_connected(peer, seen, present);
+  broker_.sessions[peer.client_id()].owner = user_of(peer).index;
   if (plan_.span < hours(24)) return;
   world_.after(hours(24), [this, kept = peer.link().shared_from_this()] {
     if (!kept->client_alive() || kept->peer() == nullptr) return;

@@ -203,6 +203,7 @@ void Judge::begin_session(std::size_t client) {
   it.due.clear();
   it.gaps.clear();
   it.connacks.clear();
+  it.thefts.clear();
   it.seen.clear();
   it.seen_base = events_base_ + static_cast<std::uint32_t>(events_.size());
   it.refresh_planned = false;

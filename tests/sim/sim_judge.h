@@ -39,6 +39,7 @@ enum class Excuse : std::uint8_t {
   garbled,
   no_memory,
   session_over,
+  taken_unseen,
   forgotten,
   count
 };
@@ -223,6 +224,8 @@ class Judge final : public WorldObserver {
   // --- What the broker took, against what came and the gaps that were told (sim_judge_gaps.cc)
   void owe(std::uint32_t number);  // the broker is about to be given this event
   void on_gap(std::size_t client, const PossibleGap& gap);
+  void taken(BrokerPeer& peer);  // its session is about to be, by another process
+  void on_taken(const BrokerSession& session, const Message& message);
 
   // --- Publishes (sim_judge_publish.cc)
   std::uint64_t begin_publish(std::size_t client, std::int64_t channel, bool qos0, bool has_completion);
@@ -359,6 +362,7 @@ struct Watched {
     const LinkNote* on = nullptr;  // where
     std::uint64_t slots = 0;       // that have not seen it
     bool outage = false;           // no connection served
+    Instant taken;                 // by another process
   };
   std::deque<Due> due;
   std::uint32_t due_base = 0;
@@ -367,7 +371,16 @@ struct Watched {
     Instant at;
     bool present = false;  // the session
   };
-  std::vector<Connack> connacks;       // of this session
+  std::vector<Connack> connacks;  // of this session
+  // Another process has the session.
+  struct Theft {
+    std::string client_id;
+    std::uint64_t link = 0;
+    Instant from;
+    Instant to = Instant::never();
+    bool seen = false;  // its word was read
+  };
+  std::vector<Theft> thefts;           // of this session
   std::uint32_t refused_anywhere = 0;  // the filters whose last answer was a refusal, on whichever connection, by bit
   std::uint32_t lacking = 0;           // those that the connection that serves has not
   Instant stands_since;                // the last one that it had not and then was granted

@@ -112,8 +112,8 @@ void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool ref
                 static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, note.client,
                 refused ? "refuses" : "grants", topic_filter.c_str(), static_cast<unsigned long long>(note.id));
   }
-  // What a new connection refuses holds it up: that is no excuse.
-  if (refused && static_cast<std::uint64_t>(peer.link().id()) != it.active_link) {
+  // What a new connection refuses while the old one serves holds it up: that is no excuse.
+  if (refused && note.id != it.active_link && refresh::has_serving(it.phase)) {
     const bool stood = std::any_of(it.slots.begin(), it.slots.end(), [&](const Slot& slot) {
       return slot.active && slot.told && slot.kind != SlotKind::handler && filter(slot.filter) == topic_filter;
     });

@@ -32,8 +32,8 @@ const std::vector<std::uint32_t>& topics_of() {
 }  // namespace
 
 std::string_view name_of(Excuse excuse) {
-  constexpr std::string_view kNames[] = {"QoS 0 over a resumption", "garbled", "no memory", "session over",
-                                         "too many to keep"};
+  constexpr std::string_view kNames[] = {
+      "QoS 0 over a resumption", "garbled", "no memory", "session over", "taken unseen", "too many to keep"};
   return kNames[static_cast<std::size_t>(excuse)];
 }
 
@@ -53,7 +53,7 @@ void Judge::owe(std::uint32_t number) {
       slots |= std::uint64_t{1} << slot;
     }
     if (it.due.empty()) it.due_base = number;
-    it.due.push_back({world_.now(), Instant(), nullptr, slots, !refresh::has_serving(it.phase)});
+    it.due.push_back({world_.now(), Instant(), nullptr, slots, !refresh::has_serving(it.phase), Instant()});
     if (slots != 0) ++totals.owed;
     if (it.due.size() <= kDueKept) continue;
     if ((it.due.front().slots & it.active) != 0) ++totals.excused[static_cast<std::size_t>(Excuse::forgotten)];
@@ -106,6 +106,19 @@ void Judge::on_gap(std::size_t client, const PossibleGap& gap) {
         [] { return std::string("a gap that ends before it began"); });
   check(25, !no_gap_allowed(it), [] { return std::string("a gap is told, and nothing was done to anybody"); });
   it.gaps.push_back(gap);
+}
+
+void Judge::taken(BrokerPeer& peer) {
+  const LinkNote& note = note_of(peer.link());
+  Watched& it = watched(note.client);
+  if (note.session == it.sessions)
+    it.thefts.push_back({peer.client_id(), note.id, world_.now(), Instant::never(), false});
+}
+
+void Judge::on_taken(const BrokerSession& session, const Message& message) {
+  Watched& it = watched(session.owner);
+  const auto number = static_cast<std::uint32_t>(message.tag);
+  if (number >= it.due_base && number - it.due_base < it.due.size()) it.due[number - it.due_base].taken = world_.now();
 }
 
 // What is given up unjudged.
@@ -169,13 +182,19 @@ void Judge::judge_missing(Watched& client, std::uint32_t number, std::uint64_t m
   const auto covers = [&due](const PossibleGap& gap) { return gap.from <= due.at && due.at <= gap.to; };
   if (std::any_of(client.gaps.begin(), client.gaps.end(), covers)) {
     ++totals.in_gap;
-    mark(Mark::lost_in_gap);
+    mark(due.taken != Instant() ? Mark::taken_in_gap : Mark::lost_in_gap);
     return;
   }
   const auto excuse = [this](Excuse why) { ++totals.excused[static_cast<std::size_t>(why)]; };
   // what memory was refused to may have been an event.
   if (client.memory_until > due.at) return excuse(Excuse::no_memory);
   if (lost_at_most_once(client, number)) return excuse(Excuse::at_most_once);
+  // another process had it, and the word that it was there never reached the client.
+  const bool unseen = due.taken != Instant() &&
+                      std::any_of(client.thefts.begin(), client.thefts.end(), [&due](const Watched::Theft& theft) {
+                        return !theft.seen && theft.from <= due.taken && due.taken <= theft.to;
+                      });
+  if (unseen) return excuse(Excuse::taken_unseen);
   totals.lost += static_cast<std::uint64_t>(__builtin_popcountll(missing));
   const EventRecord& record = events_[number - events_base_];
   const auto ms = [this](Instant at) { return std::to_string((at - world_.start()).milliseconds()); };

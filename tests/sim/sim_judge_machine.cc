@@ -213,6 +213,9 @@ void Judge::on_trace(std::size_t client, const TraceRecord& record) {
     case TraceKind::closed:
       count_loss(it);
       mark_closed(it, record);
+      for (Watched::Theft& theft : it.thefts) {
+        if (theft.link == record.connection) theft.seen = record.error == Errc::session_taken_over;
+      }
       return;
     default:
       return;
@@ -463,6 +466,9 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
   if (note.session != it.sessions) return;
   if (present) mark(Mark::session_resumed);
   it.connacks.push_back({world_.now(), present});
+  for (Watched::Theft& theft : it.thefts) {
+    if (theft.client_id == seen.client_id && theft.to == Instant::never()) theft.to = world_.now();
+  }
   if (talks) {
     std::printf("%.6f client %zu: the broker's CONNACK on connection %llu, Session Present %d\n",
                 static_cast<double>((world_.now() - world_.start()).nanoseconds()) * 1e-9, note.client,

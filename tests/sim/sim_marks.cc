@@ -66,6 +66,7 @@ constexpr Named kMarks[] = {
     {Mark::lost_in_gap, "R-31 an event was lost, in a gap that was told"},
     {Mark::outage_resumed, "R-31 an event of an outage came with the resumed session"},
     {Mark::taken_over, "R-32 taken over by another process"},
+    {Mark::taken_in_gap, "R-32 an event that the other process had lies in a gap that was told"},
     {Mark::conflict, "R-32 for the third time in 5 min"},
     {Mark::attempt_promoted, "R-33 the old one died while an attempt was under way"},
     {Mark::candidate_dropped, "R-34 the new one died, the old one went on"},

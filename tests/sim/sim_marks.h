@@ -61,6 +61,7 @@ enum class Mark : std::uint8_t {
   lost_in_gap,
   outage_resumed,
   taken_over,
+  taken_in_gap,
   conflict,
   attempt_promoted,
   candidate_dropped,

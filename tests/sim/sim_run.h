@@ -140,6 +140,7 @@ class Run final : public BrokerDirector {
     judge_.on_stored(peer, publish, packet_id);
   }
   void on_sent(BrokerPeer& peer, const Message& message, bool) override { judge_.on_sent(peer, message); }
+  void on_taken(const BrokerSession& session, const Message& message) override { judge_.on_taken(session, message); }
   void on_pong(BrokerPeer& peer) override { judge_.on_pong(peer); }
   void on_gone(BrokerPeer& peer) override { judge_.on_gone(peer); }
   void on_ousted(BrokerPeer& peer) override { judge_.on_ousted(peer); }
