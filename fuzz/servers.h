@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <set>
@@ -65,8 +66,12 @@ struct Servers {
   std::unique_ptr<sim::Peer> make_broker();
   [[nodiscard]] std::string credentials();
   [[nodiscard]] std::string answer(int status, const std::string& headers, const std::string& body) const {
-    return "HTTP/1.1 " + std::to_string(status) + " X\r\nDate: " + sim::http_date_of(world.wall()) + "\r\n" + headers +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    std::string made;
+    made.reserve(96 + headers.size() + body.size());
+    made.append("HTTP/1.1 ").append(std::to_string(status)).append(" X\r\nDate: ");
+    made.append(sim::http_date_of(world.wall())).append("\r\n").append(headers);
+    made.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
+    return made.append(body);
   }
 
   sim::World& world;
@@ -232,6 +237,19 @@ class BrokerEnd final : public sim::Peer {
     }
   }
 
+  // RFC 6455 5.3, four bytes at a time: byte by byte it is a checked access for each of them.
+  static void unmask(std::string& payload, const char (&key)[4]) {
+    std::uint32_t mask = 0;
+    std::memcpy(&mask, key, 4);
+    std::size_t at = 0;
+    for (std::uint32_t word = 0; payload.size() - at >= 4; at += 4) {
+      std::memcpy(&word, payload.data() + at, 4);
+      word ^= mask;
+      std::memcpy(payload.data() + at, &word, 4);
+    }
+    for (; at < payload.size(); ++at) payload[at] = static_cast<char>(payload[at] ^ key[at % 4]);
+  }
+
   void read_upgrade() {
     const std::size_t end = received_.find("\r\n\r\n");
     if (end == std::string::npos) return;
@@ -258,9 +276,9 @@ class BrokerEnd final : public sim::Peer {
       for (std::size_t count = 0; count < length_bytes; ++count) size = size << 8 | at(received_, index++);
       require(length_bytes == 0 || size >= (length_bytes == 2 ? 126U : 65'536U), "a length that is not minimal");
       if (received_.size() < index + 4 + size) return;
+      const char key[4] = {received_[index], received_[index + 1], received_[index + 2], received_[index + 3]};
       std::string payload = received_.substr(index + 4, size);
-      std::size_t each = 0;
-      for (char& byte : payload) byte = static_cast<char>(byte ^ received_[index + each++ % 4]);
+      unmask(payload, key);
       received_.erase(0, index + 4 + size);
       require(!closed_, "nothing follows a Close frame");
       switch (first & 15) {
@@ -387,11 +405,14 @@ inline std::unique_ptr<sim::Peer> Servers::make_broker() { return std::make_uniq
 
 inline std::string Servers::credentials() {
   ++issued;
-  std::string body = R"({"endpoint":"broker.example.com","presignedWssUrl":"wss://broker.example.com:8443/mqtt?q=)" +
-                     secrets.query + R"(","expiresAt":")" + sim::rfc3339_of(world.wall() + lifetime) +
-                     R"(","authToken":")" + secrets.token + R"(","topicPrefix":"axonpush/org_1","clientId":"c)";
-  if (!same_client_id) body += std::to_string(issued);
-  return body + "\"}";
+  std::string body;
+  body.reserve(320);
+  body.append(R"({"endpoint":"broker.example.com","presignedWssUrl":"wss://broker.example.com:8443/mqtt?q=)");
+  body.append(secrets.query).append(R"(","expiresAt":")").append(sim::rfc3339_of(world.wall() + lifetime));
+  body.append(R"(","authToken":")").append(secrets.token);
+  body.append(R"(","topicPrefix":"axonpush/org_1","clientId":"c)");
+  if (!same_client_id) body.append(std::to_string(issued));
+  return body.append("\"}");
 }
 
 }  // namespace axonpush::fuzz
