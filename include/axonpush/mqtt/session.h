@@ -120,9 +120,9 @@ class Session {
   // a Receive Maximum of PUBLISH packets, and one of a session that was resumed and is still being replayed. It holds
   // as far as the server writes in its order; it outlives the connection, until a session begins anew.
   [[nodiscard]] Instant whole_until() const noexcept { return replaying_ ? whole_before_ : answered_; }
-  // What may be missing up to then has been told, and counts no more.
+  // What may be missing up to then has been told, and counts no more. What comes now may still wait behind a replay.
   void forgo_until(Instant until) noexcept {
-    replaying_ = false;
+    whole_before_ = later_of(whole_before_, until);
     answered_ = later_of(answered_, until);
   }
   // What was read ends inside a packet: its deadline runs from the first such call until the next on_packet.
