@@ -102,10 +102,13 @@ void Judge::answered(BrokerPeer& peer, const std::string& topic_filter, bool ref
   for (std::size_t index = 0; index < static_cast<std::size_t>(kFilters); ++index) {
     if (filter(index) == topic_filter) its_bit = std::uint32_t{1} << index;
   }
-  it.refused_anywhere = refused ? it.refused_anywhere | its_bit : it.refused_anywhere & ~its_bit;
-  if (!refused && note.id == it.active_link && (it.lacking & its_bit) != 0) {
+  // What an old connection on its way out still grants does not make it stand on the one that serves.
+  if (refused) {
+    it.refused_anywhere |= its_bit;
+  } else if (note.id == it.active_link) {
+    it.refused_anywhere &= ~its_bit;
+    if ((it.lacking & its_bit) != 0) it.stands_since = world_.now();
     it.lacking &= ~its_bit;
-    it.stands_since = world_.now();
   }
   if (talks) {
     std::printf("%.6f client %zu: the broker %s %s on connection %llu\n",
