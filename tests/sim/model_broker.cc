@@ -471,7 +471,35 @@ std::string BrokerPeer::announced() const {
 void BrokerPeer::resume() {
   BrokerSession& session = broker_.sessions[client_id_];
   for (const std::uint16_t id : session.in_flight_order) send_message(session.in_flight[id], id, true);
-  pump();
+  replaying_ = broker_.replay_interval != Duration::zero() && !session.queue.empty();
+  resumed_at_ = broker_.world_.now();
+  if (replaying_) {
+    replay();
+  } else {
+    pump();
+  }
+}
+
+// One by one, and what comes meanwhile behind it.
+void BrokerPeer::replay() {
+  BrokerSession& session = broker_.sessions[client_id_];
+  if (closed_ || session.peer != this) return;
+  replaying_ = session.queue.size() > 1;
+  if (session.in_flight.size() < receive_maximum_) {
+    std::deque<Message> rest;
+    std::swap(rest, session.queue);
+    session.queue.push_back(std::move(rest.front()));
+    rest.pop_front();
+    const bool more = std::exchange(replaying_, false);
+    pump();
+    std::swap(rest, session.queue);
+    replaying_ = more;
+  } else {
+    replaying_ = true;
+  }
+  if (!replaying_) return;
+  if (broker_.director != nullptr) broker_.director->on_replaying(*this, resumed_at_);
+  broker_.world_.after(broker_.replay_interval, [kept = connection_->shared_from_this(), this] { replay(); });
 }
 
 void BrokerPeer::send_message(const Message& message, std::uint16_t id, bool again) {
@@ -485,6 +513,7 @@ void BrokerPeer::send_message(const Message& message, std::uint16_t id, bool aga
 }
 
 void BrokerPeer::pump() {
+  if (replaying_) return;
   BrokerSession& session = broker_.sessions[client_id_];
   while (!session.queue.empty() && session.in_flight.size() < receive_maximum_ && session.peer == this) {
     while (session.next_id == 0 || session.in_flight.count(session.next_id) != 0) ++session.next_id;

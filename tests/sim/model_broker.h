@@ -87,6 +87,7 @@ class BrokerDirector {
   virtual void on_stored(BrokerPeer&, const StoredPublish&, std::uint16_t) {}
   virtual void on_sent(BrokerPeer&, const Message&, bool) {}      // an event; again
   virtual void on_taken(const BrokerSession&, const Message&) {}  // an event, by another process with the client id
+  virtual void on_replaying(BrokerPeer&, Instant) {}              // since when, what waited in the session
   virtual void on_acknowledged(BrokerPeer&, std::uint16_t) {}
   virtual void on_pong(BrokerPeer&) {}
   virtual void on_leaving(BrokerPeer&) {}  // DISCONNECT came
@@ -119,6 +120,7 @@ class ModelBroker {
   std::string connack_properties;          // raw
   std::size_t frame_bytes_max = SIZE_MAX;  // a packet over it goes out in fragments
   Duration suback_delay;
+  Duration replay_interval;  // of what waited in a resumed session; zero: as fast as the window lets it
   Duration
       deliver_delay;  // of events on a connection that has just subscribed: "delivery may begin some time after SUBACK"
   std::function<void(BrokerPeer&, int packet_type)> on_packet = [](BrokerPeer&, int) {};
@@ -195,6 +197,7 @@ class BrokerPeer final : public Peer {
   void deliver(const Message& message);
   void send_message(const Message& message, std::uint16_t id, bool again);
   void pump();
+  void replay();
   void resume();
   void on_puback(const std::string& body);
   void on_disconnect(const std::string& body);
@@ -216,6 +219,8 @@ class BrokerPeer final : public Peer {
   bool closed_ = false;
   bool saw_disconnect_ = false;
   bool saw_close_ = false;
+  bool replaying_ = false;
+  Instant resumed_at_;
 };
 
 // MQTT 5 4.7, segment by segment.

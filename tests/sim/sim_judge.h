@@ -40,6 +40,7 @@ enum class Excuse : std::uint8_t {
   no_memory,
   session_over,
   taken_unseen,
+  long_replay,
   forgotten,
   count
 };
@@ -224,6 +225,7 @@ class Judge final : public WorldObserver {
   // --- What the broker took, against what came and the gaps that were told (sim_judge_gaps.cc)
   void owe(std::uint32_t number);  // the broker is about to be given this event
   void on_gap(std::size_t client, const PossibleGap& gap);
+  void on_replaying(BrokerPeer& peer, Instant since);
   void taken(BrokerPeer& peer);  // its session is about to be, by another process
   void on_taken(const BrokerSession& session, const Message& message);
 
@@ -362,6 +364,7 @@ struct Watched {
     const LinkNote* on = nullptr;  // where
     std::uint64_t slots = 0;       // that have not seen it
     bool outage = false;           // no connection served
+    bool waited = false;           // behind a replay that lasts for too long
     Instant taken;                 // by another process
   };
   std::deque<Due> due;

@@ -13,7 +13,8 @@ namespace {
 
 constexpr Duration kArrived = seconds(15);  // on a connection that moves an event has come by then, and a SUBACK too
 constexpr std::int64_t kWideWindow = 64;    // never full of ten events a second, however far the client is
-constexpr std::size_t kDueKept = 50'000;    // fewer than the judge keeps of events
+constexpr Duration kLongReplay = seconds(60);
+constexpr std::size_t kDueKept = 50'000;  // fewer than the judge keeps of events
 
 // By filter, the topics it matches as bits.
 const std::vector<std::uint32_t>& topics_of() {
@@ -33,7 +34,8 @@ const std::vector<std::uint32_t>& topics_of() {
 
 std::string_view name_of(Excuse excuse) {
   constexpr std::string_view kNames[] = {
-      "QoS 0 over a resumption", "garbled", "no memory", "session over", "taken unseen", "too many to keep"};
+      "QoS 0 over a resumption",          "garbled",         "no memory", "session over", "taken unseen",
+      "behind a replay of over a minute", "too many to keep"};
   return kNames[static_cast<std::size_t>(excuse)];
 }
 
@@ -53,7 +55,7 @@ void Judge::owe(std::uint32_t number) {
       slots |= std::uint64_t{1} << slot;
     }
     if (it.due.empty()) it.due_base = number;
-    it.due.push_back({world_.now(), Instant(), nullptr, slots, !refresh::has_serving(it.phase), Instant()});
+    it.due.push_back({world_.now(), Instant(), nullptr, slots, !refresh::has_serving(it.phase), false, Instant()});
     if (slots != 0) ++totals.owed;
     if (it.due.size() <= kDueKept) continue;
     if ((it.due.front().slots & it.active) != 0) ++totals.excused[static_cast<std::size_t>(Excuse::forgotten)];
@@ -106,6 +108,17 @@ void Judge::on_gap(std::size_t client, const PossibleGap& gap) {
         [] { return std::string("a gap that ends before it began"); });
   check(25, !no_gap_allowed(it), [] { return std::string("a gap is told, and nothing was done to anybody"); });
   it.gaps.push_back(gap);
+}
+
+// After a minute answers count again, for live events may never pause (mqtt::Session::whole_until()).
+void Judge::on_replaying(BrokerPeer& peer, Instant since) {
+  mark(Mark::replayed_slowly);
+  if (world_.now() - since < kLongReplay) return;
+  Watched& it = watched(note_of(peer.link()).client);
+  for (const Message& message : broker_.sessions[peer.client_id()].queue) {
+    const auto number = static_cast<std::uint32_t>(message.tag);
+    if (number >= it.due_base && number - it.due_base < it.due.size()) it.due[number - it.due_base].waited = true;
+  }
 }
 
 void Judge::taken(BrokerPeer& peer) {
@@ -195,6 +208,7 @@ void Judge::judge_missing(Watched& client, std::uint32_t number, std::uint64_t m
                         return !theft.seen && theft.from <= due.taken && due.taken <= theft.to;
                       });
   if (unseen) return excuse(Excuse::taken_unseen);
+  if (due.waited) return excuse(Excuse::long_replay);
   totals.lost += static_cast<std::uint64_t>(__builtin_popcountll(missing));
   const EventRecord& record = events_[number - events_base_];
   const auto ms = [this](Instant at) { return std::to_string((at - world_.start()).milliseconds()); };

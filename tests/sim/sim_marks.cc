@@ -65,6 +65,7 @@ constexpr Named kMarks[] = {
     {Mark::gap_told, "R-31 a possible gap was told"},
     {Mark::lost_in_gap, "R-31 an event was lost, in a gap that was told"},
     {Mark::outage_resumed, "R-31 an event of an outage came with the resumed session"},
+    {Mark::replayed_slowly, "R-31 the resumed session was replayed one event at a time"},
     {Mark::taken_over, "R-32 taken over by another process"},
     {Mark::taken_in_gap, "R-32 an event that the other process had lies in a gap that was told"},
     {Mark::conflict, "R-32 for the third time in 5 min"},

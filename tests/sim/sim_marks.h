@@ -60,6 +60,7 @@ enum class Mark : std::uint8_t {
   gap_told,
   lost_in_gap,
   outage_resumed,
+  replayed_slowly,
   taken_over,
   taken_in_gap,
   conflict,

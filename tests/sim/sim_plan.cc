@@ -81,7 +81,8 @@ constexpr std::string_view kWorldKnobs[] = {"receive_maximum",
                                             "sparse",
                                             "manual",
                                             "tls",
-                                            "whims"};
+                                            "whims",
+                                            "replay_ms"};
 static_assert(sizeof kWorldKnobs / sizeof kWorldKnobs[0] == static_cast<std::size_t>(WorldKnob::count));
 
 // Draws a plan: one stream for each subject, so that a change to one leaves the others alone.
@@ -137,6 +138,8 @@ class Drawer {
     for (std::int64_t bit = 1; bit <= 8; bit *= 2) sum += whims.chance(0.25) ? bit : 0;
     if (stream("a memory of one event").chance(0.25)) sum += 16;
     set(WorldKnob::whims, sum);
+    Random replay = stream("replay");
+    set(WorldKnob::replay_ms, replay.chance(0.25) ? between(replay, 10, 100) : 0);
     set(WorldKnob::tls, plan_.seed % kTlsSeedEvery == 0 ? 1 : 0);
     // Mostly few: what happens between clients is little, and each costs time.
     std::size_t clients = 1;

@@ -131,6 +131,7 @@ enum class WorldKnob : std::uint8_t {
   tls,      // real TLS in between (sim_tls.h)
   whims,  // a sum of: 1 short reads, 2 early timers, 4 idle wakes, 8 fragments of at most 125 bytes, 16 a swap's memory
           // of one event
+  replay_ms,  // between two events of a resumed session's queue; 0: as fast as the window lets them
   count
 };
 using Knobs = std::array<std::int64_t, static_cast<std::size_t>(Knob::count)>;

@@ -29,6 +29,7 @@ Run::Run(const Plan& plan)
   broker_.server_keep_alive = static_cast<std::uint16_t>(plan.knob(WorldKnob::keep_alive_s));
   broker_.takeover_disconnect = plan.knob(WorldKnob::takeover_word) != 0;
   broker_.suback_delay = milliseconds(plan.knob(WorldKnob::suback_ms));
+  broker_.replay_interval = milliseconds(plan.knob(WorldKnob::replay_ms));
   const std::int64_t whims = plan.knob(WorldKnob::whims);
   if ((whims & 8) != 0) broker_.frame_bytes_max = 125;
   constexpr Mark kWhims[] = {Mark::short_reads, Mark::early_timers, Mark::idle_wakes, Mark::fragments};
@@ -149,6 +150,7 @@ void Run::heal() {
     world_.byte_fault.kind = ByteFault::Kind::none;
   }
   broker_.suback_delay = milliseconds(plan_.knob(WorldKnob::suback_ms));
+  broker_.replay_interval = std::min(broker_.replay_interval, milliseconds(1));
   for (const std::unique_ptr<User>& each : users_) {
     User& user = *each;
     user.troubles = Troubles{};

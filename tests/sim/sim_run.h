@@ -141,6 +141,7 @@ class Run final : public BrokerDirector {
   }
   void on_sent(BrokerPeer& peer, const Message& message, bool) override { judge_.on_sent(peer, message); }
   void on_taken(const BrokerSession& session, const Message& message) override { judge_.on_taken(session, message); }
+  void on_replaying(BrokerPeer& peer, Instant since) override { judge_.on_replaying(peer, since); }
   void on_pong(BrokerPeer& peer) override { judge_.on_pong(peer); }
   void on_gone(BrokerPeer& peer) override { judge_.on_gone(peer); }
   void on_ousted(BrokerPeer& peer) override { judge_.on_ousted(peer); }
