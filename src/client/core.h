@@ -115,6 +115,9 @@ class ClientCore final : public Driven,
     // The connection that serves has it not, although it stood, or will have been told to: what is missing of it since
     // then is told when it stands again.
     Instant missing_since = Instant::never();
+    [[nodiscard]] Grant after_refusal(std::uint8_t connection) const noexcept {
+      return may_stand[connection] ? Grant::unknown : Grant::none;
+    }
   };
 
   // One callback of one filter, or (filter == kNoSlot) an on_event handler.

@@ -421,13 +421,14 @@ void ClientCore::on_refused(std::uint8_t connection, std::uint32_t index, mqtt::
     // check_restored() gives the attempt up once every answer is in, so that each refused filter has counted.
     if (filter.refusals < kRefusalsMax) return;
     filter.lost = true;
+    if (filter.may_stand[connection]) filter.grants[connection] = Grant::unknown;
     report(error, filter.topic_filter.view(), filter.refusals, Duration::zero());
     return;
   }
   // MQTT 5 3.8.4 does not say what a refusal does to a subscription that stands: it is asked for or taken off again.
   if (filter.may_stand[connection]) filter.grants[connection] = Grant::unknown;
   if (retryable(reason) && filter.refusals <= kRefusalsMax) {
-    if (!filter.may_stand[connection]) filter.grants[connection] = Grant::none;
+    filter.grants[connection] = filter.after_refusal(connection);
     filter.retry_at = host_.now() + kRefusalWaits[filter.refusals - 1];
     filter.missing_since = earlier_of(filter.missing_since, host_.now());
     retry_filters_at_ = earlier_of(retry_filters_at_, filter.retry_at);
@@ -461,7 +462,7 @@ void ClientCore::on_link_unsubscribed(Link& link, std::uint32_t token, Bytes rea
 void ClientCore::ask_for_refused(std::uint8_t connection) noexcept {
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     Filter& filter = filters_[index];
-    if (filter.grants[connection] == Grant::refused) filter.grants[connection] = Grant::none;
+    if (filter.grants[connection] == Grant::refused) filter.grants[connection] = filter.after_refusal(connection);
     // It stood on the other one alone.
     if (filter.established && filter.grants[connection] != Grant::granted) {
       filter.missing_since = earlier_of(filter.missing_since, whole_until_);
@@ -538,7 +539,10 @@ void ClientCore::copy_grants(std::uint8_t from, std::uint8_t to) noexcept {
     Filter& filter = filters_[index];
     const Grant grant = filter.grants[from];
     const bool asked = grant == Grant::pending || grant == Grant::leaving || grant == Grant::unknown;
-    filter.grants[to] = grant == Grant::granted ? Grant::granted : asked ? Grant::unknown : Grant::none;
+    filter.grants[to] = grant == Grant::granted   ? Grant::granted
+                        : grant == Grant::refused ? filter.after_refusal(from)
+                        : asked                   ? Grant::unknown
+                                                  : Grant::none;
   }
 }
 
@@ -561,7 +565,8 @@ void ClientCore::forget_requests(std::uint8_t connection) noexcept {
     batch.count = 0;
   }
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
-    if (filters_[index].grants[connection] == Grant::refused) filters_[index].grants[connection] = Grant::none;
+    Filter& filter = filters_[index];
+    if (filter.grants[connection] == Grant::refused) filter.grants[connection] = filter.after_refusal(connection);
   }
   reconcile_wanted_ = true;
 }

@@ -359,6 +359,31 @@ TEST(FaultSwap, AFilterThatTheOldConnectionRefusedLeavesAGapWhenThatServesAgain)
   EXPECT_TRUE(scene.run_until([&] { return events == 1; }, seconds(1)));
 }
 
+// A takeover in doubt asks for what the session may hold already. That it is refused, and that the swap is given up for
+// it, does not take it off the session, which is resumed.
+TEST(FaultTakeover, WhatARefusalLeftOnTheSessionIsTakenOffWhenNobodyWantsIt) {  // I-20
+  Swap scene(true);
+  scene.listen();
+  scene.broker.answer_connect = false;
+  ASSERT_TRUE(scene.until_second_connect());
+  scene.broker.connack_reason = [](const SeenConnect&) { return 0; };
+  // CONNECT is never answered, so nobody knows what became of the session.
+  ASSERT_TRUE(scene.run_until([&] { return !scene.errors.empty(); }, minutes(1)));
+  scene.broker.answer_connect = true;
+  // Its end takes long to come through, so that the old one is still thought to serve when the new one is refused.
+  ASSERT_EQ(scene.broker.live().size(), 1U);
+  scene.oldest()->link().latency = seconds(3);
+  int refusals = 1;
+  scene.broker.suback_reason = [&refusals](const std::string&) { return refusals-- > 0 ? 0x83 : 1; };
+  ASSERT_TRUE(scene.run_until([&] { return refusals == 0; }, minutes(5)));
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::waiting; }, seconds(10)));
+  ASSERT_TRUE(scene.rt.unsubscribe(SubscribeFilter{.channel_id = "a"}).ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.state() == ConnectionState::live; }, minutes(5)));
+  scene.world.run_for(seconds(5));
+  ASSERT_EQ(scene.broker.sessions.size(), 1U);
+  EXPECT_TRUE(scene.broker.sessions.begin()->second.filters.empty()) << "nobody wants it";
+}
+
 // The new connection is lost while the old one, which was dead, is still being read: a third one is there before that
 // is over, and what the old one took with it is told all the same.
 TEST(FaultSwap, AThirdConnectionDoesNotHideWhatTheFirstTookWithIt) {  // R-35, I-09
