@@ -476,12 +476,15 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   const bool expected = machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
   if (candidate_ != kNoConnection && at(index).client_id == client_id_) taken_over_ = index;
   if (expected && lost_at_ == Instant::never()) lost_at_ = whole_until_;
-  // Another process had the session, and what came to it meanwhile we have not.
-  if (!expected && failure == refresh::Failure::session_conflict) at(index).in_doubt = true;
   // What is left of a swap is one connection: its copies may come for a while, and not for ever.
   if (!expected && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
-  // 0x8E that our own new connection caused is no conflict.
-  if (expected && failure == refresh::Failure::session_conflict) failure = refresh::Failure::transient;
+  if (failure == refresh::Failure::session_conflict) {
+    // 0x8E that our own new connection caused is no conflict, be it that this one was given up since. Otherwise another
+    // process had the session, and what came to it meanwhile we have not.
+    const bool ours = expected || !at(index).has_session;
+    if (ours) failure = refresh::Failure::transient;
+    at(index).in_doubt = at(index).in_doubt || !ours;
+  }
   if (refresh::retiring_is_whole(machine_)) {
     // The old one serves again, and its session has its own publishes only.
     at(index).session.discard();

@@ -16,8 +16,8 @@ using detail::Violation;
 
 namespace {
 
-// What a resumed session brings is over when nothing has come for this long before a request that is answered, for
-// AWS replays ten messages a second; and after the second of them in any case, for live events may never pause.
+// What a resumed session brings is over when the server has sent nothing for this long, for AWS replays ten messages a
+// second; and after the second of them in any case, for live events may never pause.
 constexpr Duration kReplayPause = seconds(1);
 constexpr Duration kReplayTime = seconds(60);
 
@@ -260,7 +260,7 @@ Verdict Session::on_connack(const Connack& connack, Instant now) noexcept {
   connected_ = true;
   last_received_ = now;
   whole_before_ = whole_until();
-  resumed_at_ = publish_received_ = now;
+  resumed_at_ = quiet_since_ = now;
   replaying_ = session_resumed_;
   answered_ = last_pinged_;
   if (session_resumed_) {
@@ -352,7 +352,7 @@ Verdict::Kind Session::admit_qos_1(const Publish& publish, bool& redelivered, co
 
 // Of any `receive_maximum` PUBLISH packets in a row one whole half is counted out here.
 inline void Session::count_window() noexcept {
-  publish_received_ = last_received_;
+  quiet_since_ = Instant::never();
   if (window_part_ == 0) window_began_ = last_received_;
   if (2U * ++window_part_ < terms_.receive_maximum) return;
   window_full_since_ = window_began_;
@@ -437,8 +437,14 @@ void Session::answered(Instant sent_at) noexcept {
   if (sent_at <= answered_) return;
   if (window_full_since_ != Instant::never() && window_full_since_ >= sent_at) return;
   answered_ = sent_at;
-  if (replaying_ && (sent_at >= publish_received_ + kReplayPause || sent_at >= resumed_at_ + kReplayTime)) {
+  if (!replaying_) return;
+  // A path that stands still looks like a pause. So the server's own time counts, between two answers with nothing in
+  // front of the second: it gave the first before that came here, and the second after its request went out.
+  const bool paused = quiet_since_ != Instant::never() && sent_at >= quiet_since_ + kReplayPause;
+  if (paused || sent_at >= resumed_at_ + kReplayTime) {
     replaying_ = false;
+  } else if (quiet_since_ == Instant::never()) {
+    quiet_since_ = last_received_;
   }
 }
 

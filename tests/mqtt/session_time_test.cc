@@ -395,6 +395,27 @@ TEST(MqttSessionWhole, AResumedSessionIsWholeWhenItsReplayHasPaused) {
   }
 }
 
+TEST(MqttSessionWhole, APathThatStandsStillIsNoPauseOfTheReplay) {
+  Conversation talk(resuming());
+  talk.accept();
+  talk.now = talk.now + seconds(10);
+  talk.reconnect(resuming());
+  talk.accept({}, true);
+  talk.now = talk.now + milliseconds(100);
+  static_cast<void>(talk.hear(talk.server.publish(Qos::at_least_once, 7)));
+  static_cast<void>(talk.session.acknowledge(7));
+  // Its PUBACK is under way for 20 s, and the server waits for it. Two requests come right behind it, at once.
+  talk.session.on_pinging(talk.now + seconds(10));
+  talk.session.on_pinging(talk.now + seconds(19));
+  talk.now = talk.now + seconds(20);
+  EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+  EXPECT_EQ(talk.hear(talk.server.bare(PacketType::pingresp)), "pong");
+  EXPECT_EQ(talk.session.whole_until(), kStart);
+  static_cast<void>(talk.hear(talk.server.publish(Qos::at_least_once, 8)));
+  static_cast<void>(talk.session.acknowledge(8));
+  EXPECT_EQ(talk.session.whole_until(), kStart);
+}
+
 TEST(MqttSessionWhole, ALossInTheReplayReachesBackToTheFirst) {
   Conversation talk(resuming());
   talk.accept();

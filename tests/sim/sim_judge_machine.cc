@@ -349,7 +349,9 @@ void Judge::check_ladder(Watched& client, const ErrorReport& report) {
                        number == 401 || number == 403 || report.error.code() == Errc::redirect_refused;
   if (refused) ++client.refusals;
   if (configuration_reason(number) || (refused && client.refusals >= 3)) longer = std::max(longer, seconds(60));
-  if (conflict && !serving) {
+  // A CONNECT of its own that was answered explains it, though that connection was given up since.
+  const bool own = client.closed_note != nullptr && client.closed_note->ousted && report.next_delay < seconds(5);
+  if (conflict && !serving && !own) {
     // 5 to 60 s, at the third in five minutes 60 s.
     check(17, report.next_delay >= seconds(5) && report.next_delay <= seconds(60),
           [] { return std::string("the wait after a conflict is not 5 to 60 s"); });

@@ -329,13 +329,13 @@ class Session {
   std::uint16_t window_part_ = 0;    // PUBLISH packets above QoS 0 since window_began_: < half the Receive Maximum
   Instant last_sent_;
   Instant last_received_;
-  Instant ping_sent_;         // the one whose reply is awaited
-  Instant first_pinged_;      // the earliest PINGREQ without a PINGRESP, or one before it
-  Instant last_pinged_;       // the latest
-  Instant answered_;          // when the last request that has been answered went out
-  Instant whole_before_;      // replaying_: whole_until() of the connection before
-  Instant resumed_at_;        // replaying_: since then
-  Instant publish_received_;  // the last one above QoS 0
+  Instant ping_sent_;     // the one whose reply is awaited
+  Instant first_pinged_;  // the earliest PINGREQ without a PINGRESP, or one before it
+  Instant last_pinged_;   // the latest
+  Instant answered_;      // when the last request that has been answered went out
+  Instant whole_before_;  // replaying_: whole_until() of the connection before
+  Instant resumed_at_;    // replaying_: since then
+  Instant quiet_since_;   // replaying_: the first answer behind the last PUBLISH above QoS 0; never(): none yet
   Instant window_began_;
   Instant window_full_since_ = Instant::never();  // the last whole window began no earlier; never(): none yet
   Instant incomplete_since_ = Instant::never();
