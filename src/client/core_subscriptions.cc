@@ -539,10 +539,7 @@ void ClientCore::copy_grants(std::uint8_t from, std::uint8_t to) noexcept {
     Filter& filter = filters_[index];
     const Grant grant = filter.grants[from];
     const bool asked = grant == Grant::pending || grant == Grant::leaving || grant == Grant::unknown;
-    filter.grants[to] = grant == Grant::granted   ? Grant::granted
-                        : grant == Grant::refused ? filter.after_refusal(from)
-                        : asked                   ? Grant::unknown
-                                                  : Grant::none;
+    filter.grants[to] = grant == Grant::granted ? Grant::granted : asked ? Grant::unknown : Grant::none;
   }
 }
 
