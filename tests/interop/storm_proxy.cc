@@ -383,6 +383,8 @@ void StormProxy::Loop::cut(Pair& pair, Nanoseconds now) {
   pair.cut_after[0] = pair.cut_after[1] = UINT64_MAX;
   const Cut how = std::exchange(pair.cut, Cut::none);
   if (how == Cut::none || owner.weather_[pair.client].load() != Weather::storm) return;
+  // One end is gone already, and what is on its way from there ends the other: a silence would swallow that.
+  if (pair.ends[kClient].descriptor < 0 || pair.ends[kServer].descriptor < 0) return;
   const auto finish = [&](int to) {
     Flow& flow = pair.flows[1 - to];
     flow.queue.clear();
