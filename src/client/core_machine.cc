@@ -485,8 +485,9 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
     if (ours) failure = refresh::Failure::transient;
     at(index).in_doubt = at(index).in_doubt || !ours;
   }
-  if (refresh::retiring_is_whole(machine_)) {
-    // The old one serves again, and its session has its own publishes only.
+  if (machine_.phase == Phase::overlap || machine_.phase == Phase::drain) {
+    // The old one serves again, as far as it is still whole, and its session has its own publishes only. Where it is
+    // not, a session that is resumed beside it would repeat what it delivered.
     at(index).session.discard();
     take_back(index);
     at(index).has_session = false;
