@@ -102,10 +102,11 @@ struct StateChange {
 
 // The session could not be resumed over a reconnect or a takeover, or another process had it meanwhile, or a swap left
 // a connection behind from which not even PINGRESP came any more, or the broker refused for a while a filter that had
-// stood: events that the broker took between the two instants may be missing, and none besides. It begins where the
-// last request that was answered went out, up to a keep alive before the last byte, and ends where every subscription
-// stood again. A broker of many nodes needs a moment from one to the other: whoever fetches the missing ones from
-// elsewhere adds it on both sides.
+// stood: events that the broker took between the two instants may be missing. It begins where the last request that was
+// answered went out: up to a keep alive before the last byte, and earlier where keep alive is off, a Receive Maximum is
+// always used up, or a resumed session is still being replayed. It ends where every subscription stood again. A broker
+// of many nodes needs a moment from one to the other: whoever fetches the missing ones from elsewhere adds it on both
+// sides.
 struct PossibleGap {
   Instant from = {};
   Instant to = {};

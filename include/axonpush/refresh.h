@@ -200,11 +200,6 @@ constexpr Duration reconnect_wait(std::uint8_t k, std::uint32_t random) noexcept
 [[nodiscard]] constexpr Instant earliest_fetch(const State& state) noexcept {
   return later_of(state.refresh_started_at + limits::kRefreshFloor, state.fetch_not_before);
 }
-// Can the retiring connection serve again? Until its DISCONNECT.
-[[nodiscard]] constexpr bool retiring_is_whole(const State& state) noexcept {
-  return state.phase == Phase::overlap ||
-         (state.phase == Phase::drain && state.retiring && state.deadline != Instant::never());
-}
 // May the caller begin a refresh now? (And the phase is `live`.)
 [[nodiscard]] constexpr bool refresh_allowed(const State& state, Instant now) noexcept {
   return !state.retiring && now >= earliest_fetch(state) && now >= state.dial_not_before;
@@ -489,8 +484,11 @@ class Machine {
         lose_before_candidate();
         return;
       case Phase::overlap:
+        promote_retiring();
+        return;
       case Phase::drain:
-        if (retiring_is_whole(state_)) {
+        // Until its DISCONNECT the old one is whole.
+        if (state_.retiring && state_.deadline != Instant::never()) {
           promote_retiring();
         } else {
           lose_everything(was_stable);

@@ -85,6 +85,30 @@ TEST(FaultGap, AnOldConnectionThatIsClosingWhenTheNewOneServesIsNotAsked) {  // 
   EXPECT_EQ(scene.host.open_connections(), 1U);
 }
 
+// The new connection's PUBACK does not come through, and it is lost while the old one is still read. Its session is
+// given up: resumed, it would bring again what the old one has delivered.
+TEST(FaultGap, WhatTheOldConnectionDeliveredDoesNotComeAgainWithTheNewOnesSession) {  // R-35, R-39, I-06
+  Scenario scene;
+  scene.api.lifetime = seconds(100);
+  ASSERT_TRUE(scene.connect());
+  int events = 0;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [&](const Event&) { ++events; }).ok());
+  scene.broker.answer_close = false;
+  const std::size_t before = scene.broker.subscribes.size();
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() > before; }, minutes(2)));
+  scene.world.run_for(milliseconds(100));
+  ASSERT_EQ(scene.broker.live().size(), 2U);
+  scene.broker.newest()->link().stuck = true;
+  scene.broker.publish(scene.topic("a"), R"({"eventId":"e1"})");
+  scene.world.run_for(seconds(2));
+  EXPECT_EQ(events, 1);
+  ASSERT_EQ(scene.host.open_connections(), 2U) << "DISCONNECT is out on the old one, and its end awaited";
+  scene.broker.newest()->cut(sim::Connection::Cut::reset);
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }, seconds(2)));
+  scene.world.run_for(seconds(30));
+  EXPECT_EQ(events, 1);
+}
+
 TEST(FaultGap, WhoIsToldOfTheGapOfARefusedFilterMayDestroyTheClient) {  // R-21, R-47
   Scenario scene;
   scene.broker.keep_sessions = false;
