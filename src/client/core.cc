@@ -165,10 +165,7 @@ void ClientCore::run_deadlines(Instant now) noexcept {
     swap_dedup_.forget_carried();
     dedup_carried_until_ = Instant::never();
   }
-  if (now >= dedup_until_) {
-    swap_dedup_.end();
-    dedup_until_ = Instant::never();
-  }
+  if (now >= dedup_until_) end_dedup();
   if (now >= retry_filters_at_) reconcile_wanted_ = true;
 }
 
@@ -430,10 +427,10 @@ void ClientCore::finish_if_quiet() noexcept {
 
 void ClientCore::forget_session() noexcept {
   machine_ = refresh::State{};
-  swap_dedup_.end();
+  end_dedup();
   delivered_.clear();
   remembers_in_part_ = remembers_read_ = remembers_unread_ = false;
-  dedup_until_ = dedup_carried_until_ = lost_at_ = overlap_began_at_ = retry_filters_at_ = Instant::never();
+  lost_at_ = overlap_began_at_ = retry_filters_at_ = Instant::never();
   prefix_.clear();
   topic_memo_.forget();
   credentials_ = Credentials{};

@@ -172,7 +172,14 @@ class ClientCore final : public Driven,
   void start_dial(Credit credit) noexcept;
   [[nodiscard]] bool about_to_take_over() noexcept;
   void connect_candidate(Instant now) noexcept;
-  void begin_dedup() noexcept;
+  // How a second copy of an event without an id is told from another event that is equal to it.
+  enum class Twins : std::uint8_t {
+    by_content,    // two sessions: by topic and body, one to one between the connections
+    by_packet_id,  // one session, handed over: what is sent again has its packet identifier still
+    no_copies,     // nothing was handed over
+  };
+  void begin_dedup(Twins twins) noexcept;
+  void end_dedup() noexcept;
   void start_restore() noexcept;
   void activate() noexcept;
   void drop_candidate() noexcept;
@@ -283,7 +290,13 @@ class ClientCore final : public Driven,
     yes
   };
   [[nodiscard]] bool judges_copies(const Event& event) const noexcept;
-  [[nodiscard]] Copy judge_copy(std::uint8_t connection, const Event& event, bool redelivered, WithId with_id) noexcept;
+  [[nodiscard]] Copy judge_copy(std::uint8_t connection, const Event& event, const mqtt::Publish& publish,
+                                bool redelivered, WithId with_id) noexcept;
+  [[nodiscard]] static SwapDedup::Side side_of(std::uint8_t connection) noexcept {
+    return connection == 0 ? SwapDedup::Side::first : SwapDedup::Side::second;
+  }
+  [[nodiscard]] SwapDedup::Verdict match_copy(std::uint8_t connection, const mqtt::Publish& publish, EventKey key,
+                                              bool has_id) noexcept;
   [[nodiscard]] bool overlaps(std::uint8_t connection) const noexcept;
   [[nodiscard]] bool delivered_earlier(std::uint8_t connection, const EventKey& key) const noexcept;
   [[nodiscard]] bool delivered_earlier_as_read(std::uint8_t connection, const Event& event) const noexcept;
@@ -364,6 +377,8 @@ class ClientCore final : public Driven,
   std::uint32_t written_count_ = 0;   // QoS 0 publishes with a completion, in a cork
   std::uint32_t failures_ = kNoSlot;  // publishes whose failure is to be told
   SwapDedup swap_dedup_;
+  Twins twins_ = Twins::by_content;
+  std::uint8_t handed_over_ = kNoConnection;  // by_packet_id: the connection whose session it is
   DeliveredRing delivered_;
   bool remembers_in_part_ = false;  // for want of memory
   bool remembers_read_ = false;     // something by its id: somebody read the body

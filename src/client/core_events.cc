@@ -47,17 +47,41 @@ bool ClientCore::judges_copies(const Event& event) const noexcept {
   return event.qos() != Qos::at_most_once || swap_dedup_.active();
 }
 
+// CONTRACT 6.4, 6.6, R-40. In a takeover one session goes on: the broker repeats what it has no PUBACK of under the
+// packet identifier it had ([MQTT-4.4.0-1]), and at QoS 0 nothing. An equal event under another one is another event,
+// with DUP too: it may have been lost where the first was acknowledged. What a broker repeats under another identifier,
+// as AWS may, comes twice and is marked.
+SwapDedup::Verdict ClientCore::match_copy(std::uint8_t connection, const mqtt::Publish& publish, EventKey key,
+                                          bool has_id) noexcept {
+  const SwapDedup::Side side = side_of(connection);
+  SwapDedup::Verdict verdict = SwapDedup::Verdict::deliver;
+  bool sent_again = true;
+  if (!has_id && twins_ != Twins::by_content) {
+    // The session that is handed over may bring late what the swap before this one brought on another.
+    verdict = swap_dedup_.meet(side_of(handed_over_), key);
+    sent_again = publish.qos != Qos::at_most_once && twins_ == Twins::by_packet_id;
+    key.high ^= publish.packet_id;
+  }
+  if (sent_again && verdict != SwapDedup::Verdict::drop) {
+    // While the memory is only held, one connection is left, as a rule: it may bring what the other had delivered.
+    const bool both = dedup_until_ == Instant::never() || overlaps(connection);
+    verdict = both ? swap_dedup_.see(side, key, stats_.dedup_overflow) : swap_dedup_.meet(side, key);
+  }
+  // What waits for a copy may be a second one itself, whose first has been forgotten: without an id nobody can tell.
+  if (verdict == SwapDedup::Verdict::drop && !has_id && swap_dedup_.lossy()) return SwapDedup::Verdict::maybe_duplicate;
+  return verdict;
+}
+
 // A second copy across a swap is dropped, one to one; a repetition after a reconnect is dropped when it has an id, and
 // marked when it has none.
-ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& event, bool redelivered,
-                                        WithId with_id) noexcept {
+ClientCore::Copy ClientCore::judge_copy(std::uint8_t connection, const Event& event, const mqtt::Publish& publish,
+                                        bool redelivered, WithId with_id) noexcept {
   const bool remembers = event.qos() != Qos::at_most_once;
   bool has_id = false;
   EventKey key = key_of(event, swap_dedup_.active() ? WithId::yes : with_id, has_id);
   Copy copy = Copy::first;
   if (swap_dedup_.active()) {
-    const auto side = connection == 0 ? SwapDedup::Side::first : SwapDedup::Side::second;
-    const SwapDedup::Verdict verdict = swap_dedup_.see(side, key, stats_.dedup_overflow);
+    const SwapDedup::Verdict verdict = match_copy(connection, publish, key, has_id);
     if (verdict == SwapDedup::Verdict::drop) return Copy::repeated;
     if (verdict == SwapDedup::Verdict::maybe_duplicate) copy = Copy::maybe_repeated;
   }
@@ -110,7 +134,7 @@ void ClientCore::on_link_event(Link& link, const mqtt::Publish& publish, std::st
         reads_json = listeners_[other].body == Body::json;
       }
     }
-    switch (judge_copy(index_of(link), event, redelivered, reads_json ? WithId::yes : WithId::no)) {
+    switch (judge_copy(index_of(link), event, publish, redelivered, reads_json ? WithId::yes : WithId::no)) {
       case Copy::first:
         break;
       case Copy::maybe_repeated:

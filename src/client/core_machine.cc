@@ -254,7 +254,7 @@ void ClientCore::start_dial(Credit credit) noexcept {
   }
   if (takes_over) {
     // What the broker has not seen our PUBACK of comes again on the new connection, with an id or without.
-    begin_dedup();
+    begin_dedup(Twins::by_packet_id);
   }
   // CONTRACT 3: Clean Start 0 for a client id this client has had a session for.
   wanted.had_session = resumes || takes_over;
@@ -292,6 +292,7 @@ void ClientCore::on_link_up(Link& link) noexcept {
   // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
   take_back(index);
   if (!connection.session.session_resumed()) {
+    if (twins_ == Twins::by_packet_id) twins_ = Twins::no_copies;
     connection.stood = false;
     forget_grants(index);
   } else if (taken_over_ != kNoConnection && taken_over_ != index) {
@@ -322,9 +323,11 @@ void ClientCore::connect_candidate(Instant now) noexcept {
 
 // CONTRACT 6.4: what the last connection before the serving one delivered is remembered for 5 s after its end, even
 // when the next swap begins within them: the serving one may bring its copy late.
-void ClientCore::begin_dedup() noexcept {
+void ClientCore::begin_dedup(Twins twins) noexcept {
+  twins_ = twins;
+  handed_over_ = serving_;
   if (swap_dedup_.active() && dedup_until_ != Instant::never()) {
-    swap_dedup_.carry_over();
+    swap_dedup_.carry_over(side_of(serving_));
     dedup_carried_until_ = dedup_until_;
   } else {
     swap_dedup_.begin(host_.swap_events_max());
@@ -333,8 +336,13 @@ void ClientCore::begin_dedup() noexcept {
   dedup_until_ = Instant::never();
 }
 
+void ClientCore::end_dedup() noexcept {
+  swap_dedup_.end();
+  dedup_until_ = dedup_carried_until_ = Instant::never();
+}
+
 void ClientCore::start_restore() noexcept {
-  if (serving_ != kNoConnection && !machine_.takeover) begin_dedup();
+  if (serving_ != kNoConnection && !machine_.takeover) begin_dedup(Twins::by_content);
   reconcile_connection(candidate_);
   check_restored();
 }
@@ -476,8 +484,15 @@ void ClientCore::on_link_ended(Link& link, const Link::End& end) noexcept {
   const bool expected = machine_.takeover && candidate_ != kNoConnection && at(candidate_).link.sent_connect();
   if (candidate_ != kNoConnection && at(index).client_id == client_id_) taken_over_ = index;
   if (expected && lost_at_ == Instant::never()) lost_at_ = whole_until_;
-  // What is left of a swap is one connection: its copies may come for a while, and not for ever.
-  if (!expected && swap_dedup_.active()) dedup_until_ = host_.now() + limits::kDedupHold;
+  // What is left of a swap is one connection: its copies may come for a while, and not for ever. Where it was the last,
+  // nobody is left to bring one; what the broker sends again on a session is not the swap's business.
+  if (!expected && swap_dedup_.active()) {
+    if (dedup_until_ == Instant::never()) {
+      dedup_until_ = host_.now() + limits::kDedupHold;
+    } else {
+      end_dedup();
+    }
+  }
   if (failure == refresh::Failure::session_conflict) {
     // 0x8E that our own new connection caused is no conflict, be it that this one was given up since. Otherwise another
     // process had the session, and what came to it meanwhile we have not.

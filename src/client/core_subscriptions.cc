@@ -297,7 +297,9 @@ void ClientCore::reconcile() noexcept {
   retry_filters_at_ = Instant::never();
   for (std::uint32_t index = filters_.next(0); index != kNoSlot; index = filters_.next(index + 1)) {
     Filter& filter = filters_[index];
-    if (filter.retry_at <= now) filter.retry_at = Instant::never();
+    // A pause that another connection's refusal began is over when this one has granted it: the next one is to have it.
+    const bool stands = serving_ != kNoConnection && filter.grants[serving_] == Grant::granted;
+    if (stands || filter.retry_at <= now) filter.retry_at = Instant::never();
     if (!wanted(filter)) {
       filter.missing_since = Instant::never();
       continue;

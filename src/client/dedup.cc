@@ -15,7 +15,12 @@ bool SwapDedup::begin(std::size_t entries_max) noexcept {
   return !lossy_;
 }
 
-void SwapDedup::carry_over() noexcept {
+void SwapDedup::carry_over(Side survivor) noexcept {
+  for (std::uint32_t at = oldest_; at != kNone;) {
+    const std::uint32_t newer = entries_[at].newer;
+    if ((entries_[at].balance > 0) == (balance_of(survivor) > 0)) forget(at);
+    at = newer;
+  }
   carried_ = newest_;
   if (capacity_ == 0) lossy_ = !grow();
 }
@@ -118,19 +123,32 @@ void SwapDedup::forget(std::uint32_t index) noexcept {
 
 SwapDedup::Verdict SwapDedup::see(Side side, const EventKey& key, std::uint64_t& overflow) noexcept {
   if (capacity_ == 0) return Verdict::maybe_duplicate;
-  const std::int32_t own = side == Side::first ? 1 : -1;
   // By value: a new entry may drive out the oldest, whose copies count as met no more.
   const Verdict alone = lossy_ ? Verdict::maybe_duplicate : Verdict::deliver;
   const std::uint32_t index = find(key);
   if (index == kNone) {
-    add(key, own, overflow);
+    add(key, balance_of(side), overflow);
     return alone;
   }
+  return count(side, index) ? Verdict::drop : alone;
+}
+
+SwapDedup::Verdict SwapDedup::meet(Side side, const EventKey& key) noexcept {
+  if (capacity_ == 0) return Verdict::maybe_duplicate;
+  const std::uint32_t index = find(key);
+  const bool waits = index != kNone && (entries_[index].balance > 0) != (balance_of(side) > 0);
+  if (waits && count(side, index)) return Verdict::drop;
+  return lossy_ ? Verdict::maybe_duplicate : Verdict::deliver;
+}
+
+// One copy more of an entry. True when it met its partner.
+bool SwapDedup::count(Side side, std::uint32_t index) noexcept {
+  const std::int32_t own = balance_of(side);
   Entry& entry = entries_[index];
   const bool has_partner = (entry.balance > 0) != (own > 0);
   entry.balance += own;
   if (entry.balance == 0) forget(index);
-  return has_partner ? Verdict::drop : alone;
+  return has_partner;
 }
 
 void DeliveredRing::clear() noexcept {

@@ -36,14 +36,17 @@ class SwapDedup {
   // False on an exhausted heap: then every event is `maybe_duplicate`. At most `entries_max` events are remembered,
   // which is rounded down to a power of two.
   bool begin(std::size_t entries_max = limits::kSwapDedupEntries) noexcept;
-  // Another swap begins while this one's memory is still held: it goes on, and what is in it now is forgotten by
-  // forget_carried().
-  void carry_over() noexcept;
+  // Another swap begins while this one's memory is still held. What the connection that is gone delivered goes on, and
+  // is forgotten by forget_carried(); nobody brings a copy of what the `survivor` alone delivered any more.
+  void carry_over(Side survivor) noexcept;
   void forget_carried() noexcept;
   void end() noexcept;
   [[nodiscard]] bool active() const noexcept { return active_; }
+  [[nodiscard]] bool lossy() const noexcept { return lossy_; }
   // `overflow` counts the entries that were forgotten before they met their partner.
   [[nodiscard]] Verdict see(Side side, const EventKey& key, std::uint64_t& overflow) noexcept;
+  // The same, and what is no second copy is not remembered: nobody is left who could bring one of it.
+  [[nodiscard]] Verdict meet(Side side, const EventKey& key) noexcept;
   // Events that wait for their partner. One that met it says nothing any more and is forgotten at once.
   [[nodiscard]] std::size_t size() const noexcept { return used_; }
 
@@ -61,9 +64,11 @@ class SwapDedup {
   static_assert((limits::kSwapDedupEntries & (limits::kSwapDedupEntries - 1)) == 0 &&
                 limits::kSwapDedupEntries >= kFirstEntries);
 
+  static std::int32_t balance_of(Side side) noexcept { return side == Side::first ? 1 : -1; }
   [[nodiscard]] std::uint32_t* bucket_of(const EventKey& key) noexcept { return &buckets_[key.low & (capacity_ - 1)]; }
   [[nodiscard]] std::uint32_t find(const EventKey& key) noexcept;
   void add(const EventKey& key, std::int32_t balance, std::uint64_t& overflow) noexcept;
+  bool count(Side side, std::uint32_t index) noexcept;
   void forget(std::uint32_t index) noexcept;
   bool grow() noexcept;
   void free_tables() noexcept;

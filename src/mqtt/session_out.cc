@@ -271,12 +271,12 @@ void Session::adopt(Session& other) noexcept {
     while (Flight* flight = other.flights_.first(list)) {
       Flight copy = *flight;
       copy.counted = false;
-      if (!flights_.insert(copy)) break;
+      if (publishes_in_flight() == limits::kMqttInflightOut || !flights_.insert(copy)) break;
       other.cancel(flight->packet_id);
     }
   }
   if (other_gave_up && publishes_in_flight() != 0) publishes_given_up_ = true;
-  // Only a slot that is taken here keeps them back: they are published again as new.
+  // Only a slot that is taken here keeps them back, or that as many as may are under way: they are published as new.
   other.forget_publishes();
   inbound_.take_session_state(other.inbound_);
   answered_ = other.whole_until();

@@ -194,6 +194,39 @@ TEST(OverlapCorner, ADialThatFailsWhileTheOldConnectionIsStillReadHarmsNothing) 
   EXPECT_EQ(copies["{\"n\":1}"], 1);
 }
 
+// Refused on the old connection and granted on the new one, which serves: no pause keeps it from the one after that.
+TEST(OverlapCorner, WhatTheOldConnectionRefusedIsAskedForAtOnceInTheNextSwap) {  // R-21, I-19
+  Corner scene;
+  ASSERT_TRUE(scene.subscribe({.channel_id = "a"}, [](const Event&) {}).ok());
+  BrokerPeer* const old = scene.broker.newest();
+  scene.broker.on_packet = [&](BrokerPeer& peer, int type) {
+    if (type != 8) return;
+    // The first on the new connection, for "a", is answered below.
+    scene.broker.answer_subscribe = &peer == old || scene.broker.subscribes.size() > 3;
+    scene.broker.suback_reason = [refused = &peer == old](const std::string&) { return refused ? 0x97 : 1; };
+  };
+  scene.world.plan = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.latency = milliseconds(1), .setup = seconds(3)} : DialPlan{};
+  };
+  ASSERT_TRUE(scene.run_until([&] { return scene.host.open_connections() == 2; }));
+  int events = 0;
+  ASSERT_TRUE(scene.rt.subscribe({.channel_id = "b"}, [&](const Event&) { ++events; }).ok());
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 5; }, seconds(10)));
+  scene.world.run_for(milliseconds(100));
+  scene.broker.newest()->send_packet(std::string("\x90\x04\x00\x01\x00\x01", 6));
+  ASSERT_TRUE(scene.until_swaps(1));
+  scene.broker.on_packet = [](BrokerPeer&, int) {};
+  scene.broker.suback_reason = [](const std::string&) { return 1; };
+  scene.world.plan = [](const Endpoint&) { return DialPlan{}; };
+  ASSERT_TRUE(scene.run_until([&] { return scene.rt.refresh_now().ok(); }, seconds(10)));
+  ASSERT_TRUE(scene.until_swaps(2));
+  EXPECT_EQ(scene.broker.subscribes.back().size(), 2U);
+  scene.broker.publish(scene.topic("b"), R"({"eventId":"e1"})");
+  scene.world.run_for(milliseconds(100));
+  EXPECT_EQ(events, 1);
+  scene.expect_no_violation();
+}
+
 TEST(OverlapCorner, WhatIsInTheCorkOfOneConnectionIsNotTheOthers) {  // R-33, CONTRACT 5
   Corner scene;
   std::vector<std::string> told;
@@ -323,7 +356,8 @@ TEST(RememberedCorner, AMemoryThatCouldNotBeginBeginsWithTheNextSwap) {  // R-54
   }
   const EventKey key{1, 2};
   EXPECT_EQ(dedup.see(SwapDedup::Side::first, key, overflow), SwapDedup::Verdict::maybe_duplicate);
-  dedup.carry_over();
+  EXPECT_EQ(dedup.meet(SwapDedup::Side::first, key), SwapDedup::Verdict::maybe_duplicate);
+  dedup.carry_over(SwapDedup::Side::second);
   EXPECT_EQ(dedup.see(SwapDedup::Side::first, key, overflow), SwapDedup::Verdict::deliver);
   EXPECT_EQ(dedup.see(SwapDedup::Side::second, key, overflow), SwapDedup::Verdict::drop);
 }

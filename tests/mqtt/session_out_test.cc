@@ -462,6 +462,31 @@ TEST(MqttSessionResume, AdoptsBehindWhatItHolds) {  // R-38: twice, and onto pub
   EXPECT_EQ(after.resends(), "publish #12 2, publish #1 1, publish #3 3");
 }
 
+TEST(MqttSessionResume, AdoptsNoMoreThanMayBeUnderWay) {
+  Conversation before(resuming());
+  before.accept();
+  for (std::uint16_t id = 1; id <= 60; ++id) {
+    EXPECT_EQ(before.publish(id), id);
+    EXPECT_NE(before.hear(before.server.ack(PacketType::puback, id)), "");
+  }
+  for (std::uint16_t n = 0; n < limits::kMqttInflightOut; ++n) EXPECT_EQ(before.publish(100U + n), 61 + n);
+  Conversation after(resuming());
+  after.accept();
+  for (std::uint16_t id = 1; id <= 60; ++id) EXPECT_EQ(after.publish(id), id);
+  after.reconnect(resuming());
+  after.session.adopt(before.session);
+  after.accept({}, true);
+  EXPECT_EQ(after.session.publishes_in_flight(), limits::kMqttInflightOut);
+  EXPECT_EQ(after.session.publish_quota(), 0);
+  std::size_t handed_back = 0;
+  for (Session::Unanswered unanswered; before.session.take_unanswered(unanswered);) ++handed_back;
+  EXPECT_EQ(handed_back, 60U);
+  // The slots of the requests are free.
+  for (std::uint32_t n = 0; n < Session::kRequestsMax; ++n) {
+    EXPECT_TRUE(after.session.begin_subscribe(n, 1, Qos::at_least_once, after.now).ok());
+  }
+}
+
 TEST(MqttSessionResume, HandsAdoptedPublishesBackWhenTheSessionIsGone) {  // R-38, CONTRACT 6.6
   Conversation before(resuming());
   before.accept();

@@ -42,6 +42,7 @@ enum class Excuse : std::uint8_t {
   taken_unseen,
   long_replay,
   forgotten,
+  alike,
   count
 };
 inline constexpr std::size_t kExcuseCount = static_cast<std::size_t>(Excuse::count);
@@ -70,6 +71,9 @@ struct Totals {
   std::uint64_t struck[refresh::kPhaseCount][kVerbCount] = {};                                // phase by fault
   void add(const Totals& other);
 };
+
+// What the broker is given along with an event: its number, and this bit for the second of two equal ones.
+inline constexpr std::uint64_t kTwinTag = std::uint64_t{1} << 32;
 
 // An event the broker was given.
 struct EventRecord {
@@ -105,6 +109,7 @@ struct LinkNote {
     std::uint32_t event = 0;
     std::uint8_t copy = 1;
     Instant at = {};
+    bool twin = false;
   };
   std::size_t client = 0;
   std::uint64_t id = 0;
@@ -119,6 +124,8 @@ struct LinkNote {
   bool left = false;        // with DISCONNECT, and judged then
   bool unanswered = false;  // a publish on it got no PUBACK
   bool connected = false;
+  Instant connected_at;
+  std::string client_id;
   bool stuck = false;           // when it was closed
   bool dripped = false;         // the same
   bool cut_mid_packet = false;  // the last the server sent is the beginning of a packet
@@ -154,6 +161,26 @@ struct PublishRecord {
 };
 
 struct Watched;
+
+// An event that a client's callbacks are owed.
+struct Due {
+  struct Copy {
+    Instant at;                    // when the broker took it
+    Instant sent;                  // by the broker, the last time
+    const LinkNote* on = nullptr;  // where
+    std::uint64_t slots = 0;       // that have not seen it
+    bool outage = false;           // no connection served
+    bool waited = false;           // behind a replay that lasts for too long
+    Instant taken;                 // by another process
+  };
+  Copy first;
+  Copy twin;  // two equal events are two; owed to whom the first was
+  bool twin_to_come = false;
+  Instant came;  // one of them, to anybody, for the first time
+  std::uint64_t owed = 0;
+  [[nodiscard]] std::uint64_t missing() const { return first.slots | twin.slots; }
+  [[nodiscard]] bool has_twin() const { return twin.at != Instant(); }
+};
 
 class Judge final : public WorldObserver {
  public:
@@ -223,7 +250,8 @@ class Judge final : public WorldObserver {
   void answered(BrokerPeer& peer, const std::string& topic_filter, bool refused);  // a SUBSCRIBE
 
   // --- What the broker took, against what came and the gaps that were told (sim_judge_gaps.cc)
-  void owe(std::uint32_t number);  // the broker is about to be given this event
+  void owe(std::uint32_t number);
+  void owe_twin(std::uint32_t number);  // the broker is about to be given this event
   void on_gap(std::size_t client, const PossibleGap& gap);
   void on_replaying(BrokerPeer& peer, Instant since);
   void taken(BrokerPeer& peer);  // its session is about to be, by another process
@@ -268,10 +296,12 @@ class Judge final : public WorldObserver {
   void arrived(Watched& client, std::size_t slot, std::uint32_t number, std::string_view body);
   void note_lacking(Watched& client);
   void settle_gaps(Watched& client);
+  [[nodiscard]] static std::uint64_t owed_slots(const Watched& client, const EventRecord& record);
   void forgive_owed(Watched& client, Excuse why);
   void judge_missing(Watched& client, std::uint32_t number, std::uint64_t missing);
   [[nodiscard]] const BrokerSession* resting_session(Watched& client);
-  [[nodiscard]] bool lost_at_most_once(const Watched& client, std::uint32_t number) const;
+  [[nodiscard]] bool forgiven(const Watched& client, std::uint32_t number, const Due::Copy& copy);
+  [[nodiscard]] bool lost_at_most_once(const Watched& client, std::uint32_t number, const Due::Copy& copy) const;
   void count_loss(Watched& client);
   void check_memory(Watched& client);
   void check_allocations(Watched& client);
@@ -358,15 +388,12 @@ struct Watched {
   };
   std::deque<Owed> owed;
   // Every event of this session that the broker took and that is not settled, without a hole in the numbers.
-  struct Due {
-    Instant at;
-    Instant sent;                  // by the broker, the last time
-    const LinkNote* on = nullptr;  // where
-    std::uint64_t slots = 0;       // that have not seen it
-    bool outage = false;           // no connection served
-    bool waited = false;           // behind a replay that lasts for too long
-    Instant taken;                 // by another process
-  };
+  // The copy that is meant by what the broker was given along with it; nullptr when it is settled.
+  [[nodiscard]] Due::Copy* due_of(std::uint64_t tag) {
+    const auto number = static_cast<std::uint32_t>(tag);
+    if (number < due_base || number - due_base >= due.size()) return nullptr;
+    return (tag & kTwinTag) != 0 ? &due[number - due_base].twin : &due[number - due_base].first;
+  }
   std::deque<Due> due;
   std::uint32_t due_base = 0;
   std::vector<PossibleGap> gaps;  // told in this session

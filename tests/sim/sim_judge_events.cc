@@ -131,13 +131,13 @@ void Judge::on_sent(BrokerPeer& peer, const Message& message) {
   LinkNote& note = note_of(peer.link());
   const auto number = static_cast<std::uint32_t>(message.tag);
   const bool again = !note.sent.empty() && note.sent.back().event == number;
-  note.sent.push_back({number, static_cast<std::uint8_t>(again ? 2 : 1), world_.now()});
+  note.sent.push_back({number, static_cast<std::uint8_t>(again ? 2 : 1), world_.now(), (message.tag & kTwinTag) != 0});
   ++totals.sent;
   Watched& it = watched(note.client);
   ++it.events_sent;
-  if (number >= it.due_base && number - it.due_base < it.due.size()) {
-    it.due[number - it.due_base].sent = world_.now();
-    it.due[number - it.due_base].on = &note;
+  if (Due::Copy* due = it.due_of(message.tag)) {
+    due->sent = world_.now();
+    due->on = &note;
   }
   if (!it.in_session || it.disconnecting || number < events_base_ || number < it.seen_base) return;
   const EventRecord& record = events_[number - events_base_];

@@ -34,9 +34,22 @@ const std::vector<std::uint32_t>& topics_of() {
 
 std::string_view name_of(Excuse excuse) {
   constexpr std::string_view kNames[] = {
-      "QoS 0 over a resumption",          "garbled",         "no memory", "session over", "taken unseen",
-      "behind a replay of over a minute", "too many to keep"};
+      "QoS 0 over a resumption",          "garbled",          "no memory",       "session over", "taken unseen",
+      "behind a replay of over a minute", "too many to keep", "one of two alike"};
   return kNames[static_cast<std::size_t>(excuse)];
+}
+
+std::uint64_t Judge::owed_slots(const Watched& client, const EventRecord& record) {
+  std::uint64_t slots = 0;
+  for (std::size_t slot = 0; slot < client.slots.size(); ++slot) {
+    const Slot& wanted = client.slots[slot];
+    if (!wanted.active || !wanted.told || wanted.lost || wanted.kind == SlotKind::handler) continue;
+    if ((topics_of()[wanted.filter] >> record.topic & 1) == 0) continue;
+    if (!record.valid && (wanted.kind != SlotKind::raw || wanted.trace != 0)) continue;
+    if (wanted.trace != 0 && wanted.trace != record.trace) continue;
+    slots |= std::uint64_t{1} << slot;
+  }
+  return slots;
 }
 
 // A handler of all events is owed what the filters are; it is judged where an event was sent (settle_events).
@@ -45,22 +58,32 @@ void Judge::owe(std::uint32_t number) {
   for (const std::unique_ptr<Watched>& each : watched_) {
     Watched& it = *each;
     if (!it.in_session || it.disconnecting) continue;
-    std::uint64_t slots = 0;
-    for (std::size_t slot = 0; slot < it.slots.size(); ++slot) {
-      const Slot& wanted = it.slots[slot];
-      if (!wanted.active || !wanted.told || wanted.lost || wanted.kind == SlotKind::handler) continue;
-      if ((topics_of()[wanted.filter] >> record.topic & 1) == 0) continue;
-      if (!record.valid && (wanted.kind != SlotKind::raw || wanted.trace != 0)) continue;
-      if (wanted.trace != 0 && wanted.trace != record.trace) continue;
-      slots |= std::uint64_t{1} << slot;
-    }
+    Due due;
+    due.first.at = world_.now();
+    due.first.slots = due.owed = owed_slots(it, record);
+    due.first.outage = !refresh::has_serving(it.phase);
+    due.twin_to_come = record.twin;
     if (it.due.empty()) it.due_base = number;
-    it.due.push_back({world_.now(), Instant(), nullptr, slots, !refresh::has_serving(it.phase), false, Instant()});
-    if (slots != 0) ++totals.owed;
+    it.due.push_back(due);
+    if (due.owed != 0) ++totals.owed;
     if (it.due.size() <= kDueKept) continue;
-    if ((it.due.front().slots & it.active) != 0) ++totals.excused[static_cast<std::size_t>(Excuse::forgotten)];
+    if ((it.due.front().missing() & it.active) != 0) ++totals.excused[static_cast<std::size_t>(Excuse::forgotten)];
     it.due.pop_front();
     ++it.due_base;
+  }
+}
+
+void Judge::owe_twin(std::uint32_t number) {
+  for (const std::unique_ptr<Watched>& each : watched_) {
+    Watched& it = *each;
+    if (number < it.due_base || number - it.due_base >= it.due.size()) continue;
+    Due& due = it.due[number - it.due_base];
+    due.twin_to_come = false;
+    due.twin.at = world_.now();
+    if (!it.in_session || it.disconnecting) continue;
+    due.twin.slots = due.owed & owed_slots(it, events_[number - events_base_]);
+    due.twin.outage = !refresh::has_serving(it.phase);
+    if (due.twin.slots != 0) ++totals.owed;
   }
 }
 
@@ -82,9 +105,11 @@ void Judge::arrived(Watched& client, std::size_t slot, std::uint32_t number, std
   if (number < client.due_base || number - client.due_base >= client.due.size()) return;
   // Who is sent wrong bytes may read any number in them.
   if (client.garbled && (number < events_base_ || body != events_[number - events_base_].body)) return;
-  Watched::Due& due = client.due[number - client.due_base];
-  due.slots &= ~(std::uint64_t{1} << slot);
-  if (due.outage && due.sent > due.at) mark(Mark::outage_resumed);
+  Due& due = client.due[number - client.due_base];
+  Due::Copy& copy = (due.first.slots >> slot & 1) != 0 ? due.first : due.twin;
+  copy.slots &= ~(std::uint64_t{1} << slot);
+  if (due.came == Instant()) due.came = world_.now();
+  if (copy.outage && copy.sent > copy.at) mark(Mark::outage_resumed);
 }
 
 // Nothing is done to anybody. But a broker that forgets sessions makes a gap of each takeover; and behind a window of a
@@ -116,8 +141,7 @@ void Judge::on_replaying(BrokerPeer& peer, Instant since) {
   if (world_.now() - since < kLongReplay) return;
   Watched& it = watched(note_of(peer.link()).client);
   for (const Message& message : broker_.sessions[peer.client_id()].queue) {
-    const auto number = static_cast<std::uint32_t>(message.tag);
-    if (number >= it.due_base && number - it.due_base < it.due.size()) it.due[number - it.due_base].waited = true;
+    if (Due::Copy* due = it.due_of(message.tag)) due->waited = true;
   }
 }
 
@@ -130,14 +154,13 @@ void Judge::taken(BrokerPeer& peer) {
 
 void Judge::on_taken(const BrokerSession& session, const Message& message) {
   Watched& it = watched(session.owner);
-  const auto number = static_cast<std::uint32_t>(message.tag);
-  if (number >= it.due_base && number - it.due_base < it.due.size()) it.due[number - it.due_base].taken = world_.now();
+  if (Due::Copy* due = it.due_of(message.tag)) due->taken = world_.now();
 }
 
 // What is given up unjudged.
 void Judge::forgive_owed(Watched& client, Excuse why) {
-  for (const Watched::Due& due : client.due) {
-    if ((due.slots & client.active) != 0) ++totals.excused[static_cast<std::size_t>(why)];
+  for (const Due& due : client.due) {
+    if ((due.missing() & client.active) != 0) ++totals.excused[static_cast<std::size_t>(why)];
   }
   client.due.clear();
 }
@@ -166,16 +189,18 @@ void Judge::settle_gaps(Watched& client) {
   const BrokerSession* session = nullptr;
   bool asked = false;
   while (!client.due.empty() && !broken()) {
-    const Watched::Due& due = client.due.front();
+    const Due& due = client.due.front();
     const std::uint32_t number = client.due_base;
-    std::uint64_t missing = due.slots & client.active;
+    if (due.twin_to_come) return;
+    std::uint64_t missing = due.missing() & client.active;
     if (missing != 0) {
-      if (world_.now() - std::max({due.at, due.sent, client.host->paused_until, client.stands_since}) < kArrived)
-        return;
+      const Instant last = std::max({due.first.at, due.first.sent, due.twin.at, due.twin.sent});
+      if (world_.now() - std::max({last, client.host->paused_until, client.stands_since}) < kArrived) return;
       if (!std::exchange(asked, true)) session = resting_session(client);
       if (session == nullptr) return;
-      // Behind a full window of QoS 1, in the order in which it came.
-      if (!session->queue.empty() && session->queue.front().tag <= number) return;
+      // Behind a full window of QoS 1; in the order in which they came, but for twins, which came later.
+      const auto waits = [number](const Message& message) { return static_cast<std::uint32_t>(message.tag) <= number; };
+      if (std::any_of(session->queue.begin(), session->queue.end(), waits)) return;
       for (std::size_t slot = 0; slot < client.slots.size(); ++slot) {
         const std::uint64_t its_bit = std::uint64_t{1} << slot;
         if (client.slots[slot].lost) missing &= ~its_bit;
@@ -190,54 +215,81 @@ void Judge::settle_gaps(Watched& client) {
   }
 }
 
-void Judge::judge_missing(Watched& client, std::uint32_t number, std::uint64_t missing) {
-  const Watched::Due& due = client.due.front();
-  const auto covers = [&due](const PossibleGap& gap) { return gap.from <= due.at && due.at <= gap.to; };
+// Why it need not have come: it lies in a gap, or something excuses it. False: nothing does.
+bool Judge::forgiven(const Watched& client, std::uint32_t number, const Due::Copy& copy) {
+  const auto covers = [&copy](const PossibleGap& gap) { return gap.from <= copy.at && copy.at <= gap.to; };
   if (std::any_of(client.gaps.begin(), client.gaps.end(), covers)) {
     ++totals.in_gap;
-    mark(due.taken != Instant() ? Mark::taken_in_gap : Mark::lost_in_gap);
-    return;
+    mark(copy.taken != Instant() ? Mark::taken_in_gap : Mark::lost_in_gap);
+    return true;
   }
-  const auto excuse = [this](Excuse why) { ++totals.excused[static_cast<std::size_t>(why)]; };
+  const auto excuse = [this](Excuse why) {
+    ++totals.excused[static_cast<std::size_t>(why)];
+    return true;
+  };
   // what memory was refused to may have been an event.
-  if (client.memory_until > due.at) return excuse(Excuse::no_memory);
-  if (lost_at_most_once(client, number)) return excuse(Excuse::at_most_once);
+  if (client.memory_until > copy.at) return excuse(Excuse::no_memory);
+  if (lost_at_most_once(client, number, copy)) return excuse(Excuse::at_most_once);
   // another process had it, and the word that it was there never reached the client.
-  const bool unseen = due.taken != Instant() &&
-                      std::any_of(client.thefts.begin(), client.thefts.end(), [&due](const Watched::Theft& theft) {
-                        return !theft.seen && theft.from <= due.taken && due.taken <= theft.to;
+  const bool unseen = copy.taken != Instant() &&
+                      std::any_of(client.thefts.begin(), client.thefts.end(), [&copy](const Watched::Theft& theft) {
+                        return !theft.seen && theft.from <= copy.taken && copy.taken <= theft.to;
                       });
   if (unseen) return excuse(Excuse::taken_unseen);
-  if (due.waited) return excuse(Excuse::long_replay);
+  return copy.waited && excuse(Excuse::long_replay);
+}
+
+void Judge::judge_missing(Watched& client, std::uint32_t number, std::uint64_t missing) {
+  const Due& due = client.due.front();
+  const bool both = (missing & due.first.slots & due.twin.slots) != 0;
+  // Where one of two equal events came, nobody can tell which.
+  const bool first = ((missing & due.first.slots) != 0 || due.has_twin()) && forgiven(client, number, due.first);
+  if (first && !both) return;
+  const bool twin = due.has_twin() && forgiven(client, number, due.twin);
+  if (twin && (first || !both)) return;
+  // one was sent on one connection of a swap and one on the other, each with a session of its own: so it would
+  // look if the first had come on both.
+  const LinkNote* const other = due.twin.on;
+  if (due.has_twin() && !both && due.first.on != nullptr && other != nullptr &&
+      due.first.on->client_id != other->client_id && other->connected_at <= due.came) {
+    ++totals.excused[static_cast<std::size_t>(Excuse::alike)];
+    return;
+  }
   totals.lost += static_cast<std::uint64_t>(__builtin_popcountll(missing));
   const EventRecord& record = events_[number - events_base_];
   const auto ms = [this](Instant at) { return std::to_string((at - world_.start()).milliseconds()); };
-  std::string told;
-  for (const PossibleGap& gap : client.gaps) told += " [" + ms(gap.from) + ", " + ms(gap.to) + "]";
+  const auto told_of = [&ms](const Due::Copy& copy) {
+    return "taken by the broker at " + ms(copy.at) + " ms, " +
+           (copy.on == nullptr
+                ? std::string("sent on no connection")
+                : "sent last on connection " + std::to_string(copy.on->id) + " at " + ms(copy.sent) + " ms");
+  };
+  std::string gaps;
+  for (const PossibleGap& gap : client.gaps) gaps += " [" + ms(gap.from) + ", " + ms(gap.to) + "]";
   fail(9, "event " + std::to_string(number) + " on " + topic(record.topic) + " (QoS " + std::to_string(record.qos) +
-              ") was taken by the broker at " + ms(due.at) + " ms, " +
-              (due.on == nullptr
-                   ? std::string("sent on no connection")
-                   : "sent last on connection " + std::to_string(due.on->id) + " at " + ms(due.sent) + " ms") +
-              ", did not reach client " + std::to_string(client.index) + "'s callback " +
-              std::to_string(__builtin_ctzll(missing)) +
-              ", and lies in no gap that was told:" + (told.empty() ? " there was none" : told));
+              ") was " + told_of(due.first) + ", " +
+              (due.has_twin() ? "and an equal one " + told_of(due.twin) + "; " + (both ? "neither" : "not both") +
+                                    " of them reached"
+                              : "did not reach") +
+              " client " + std::to_string(client.index) + "'s callback " + std::to_string(__builtin_ctzll(missing)) +
+              ", and lies in no gap that was told:" + (gaps.empty() ? " there was none" : gaps));
 }
 
 // At most once: an event that the broker did not keep for a session it then resumed. One behind which others came on
 // the same connection was not on its way any more, and one of a session that was not resumed is a matter of gaps.
-bool Judge::lost_at_most_once(const Watched& client, std::uint32_t number) const {
-  const Watched::Due& due = client.due.front();
+bool Judge::lost_at_most_once(const Watched& client, std::uint32_t number, const Due::Copy& copy) const {
   if (events_[number - events_base_].qos != 0 && plan_.knob(client.index, Knob::qos) != 0) return false;
   const auto next = std::find_if(client.connacks.begin(), client.connacks.end(),
-                                 [&due](const Watched::Connack& connack) { return connack.at >= due.at; });
+                                 [&copy](const Watched::Connack& connack) { return connack.at >= copy.at; });
   if (next == client.connacks.end() || !next->present) return false;
-  if (due.on == nullptr) return true;
-  const std::vector<LinkNote::Sent>& sent = due.on->sent;
-  const auto found =
-      std::find_if(sent.begin(), sent.end(), [number](const LinkNote::Sent& each) { return each.event == number; });
+  if (copy.on == nullptr) return true;
+  const bool twin = &copy == &client.due.front().twin;
+  const std::vector<LinkNote::Sent>& sent = copy.on->sent;
+  const auto found = std::find_if(sent.begin(), sent.end(), [number, twin](const LinkNote::Sent& each) {
+    return each.event == number && each.twin == twin;
+  });
   const auto index = static_cast<std::size_t>(found - sent.begin());
-  return due.on->closed && (index > due.on->cursor || due.on->called == 0);
+  return copy.on->closed && (index > copy.on->cursor || copy.on->called == 0);
 }
 
 }  // namespace axonpush::sim

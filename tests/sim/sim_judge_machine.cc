@@ -462,6 +462,8 @@ void Judge::on_connected(BrokerPeer& peer, const SeenConnect& seen, bool present
   LinkNote& note = note_of(peer.link());
   Watched& it = watched(note.client);
   note.connected = true;
+  note.connected_at = world_.now();
+  note.client_id = seen.client_id;
   note.last_heard = world_.now();
   if (!present) it.last_packet_id = 0;
   // The words of a session that is over may still have been on their way.

@@ -480,7 +480,14 @@ void Run::publish_event(Random& random, std::int64_t channel) {
   judge_.set_body(number, body);
   judge_.owe(number);
   broker_.publish(Judge::topic(record.topic), body, record.qos, number);
-  if (record.twin) broker_.publish(Judge::topic(record.topic), body, record.qos, number);
+  if (!record.twin) return;
+  auto again = [this, record, body, number] {
+    judge_.owe_twin(number);
+    broker_.publish(Judge::topic(record.topic), body, record.qos, number | kTwinTag);
+  };
+  // At once, or later, so that a swap may come between; by the number, for no stream may shift by it.
+  if (number % 3 == 0) return again();
+  world_.after(milliseconds(20) * (1 + number % 25), again);
 }
 
 }  // namespace axonpush::sim
