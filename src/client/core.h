@@ -175,7 +175,7 @@ class ClientCore final : public Driven,
   // How a second copy of an event without an id is told from another event that is equal to it.
   enum class Twins : std::uint8_t {
     by_content,    // two sessions: by topic and body, one to one between the connections
-    by_packet_id,  // one session, handed over: what is sent again has its packet identifier still
+    by_packet_id,  // one session, handed over: what is sent again has DUP, and its packet identifier still
     no_copies,     // nothing was handed over
   };
   void begin_dedup(Twins twins) noexcept;

@@ -47,22 +47,23 @@ bool ClientCore::judges_copies(const Event& event) const noexcept {
   return event.qos() != Qos::at_most_once || swap_dedup_.active();
 }
 
-// CONTRACT 6.4, 6.6, R-40. In a takeover one session goes on: the broker repeats what it has no PUBACK of under the
-// packet identifier it had ([MQTT-4.4.0-1]), and at QoS 0 nothing. An equal event under another one is another event,
-// with DUP too: it may have been lost where the first was acknowledged. What a broker repeats under another identifier,
-// as AWS may, comes twice and is marked.
+// CONTRACT 6.4, 6.6, R-40. Without an id: over two sessions by topic and body, one to one. In a takeover one session
+// goes on, and what the broker has no PUBACK of is sent again with DUP and the packet identifier it had
+// ([MQTT-3.3.1-1], [MQTT-4.4.0-1]), at QoS 0 nothing. Whatever comes otherwise is another event, be it equal; where a
+// broker does not keep to that, as AWS may not, what it repeats comes twice and is marked.
 SwapDedup::Verdict ClientCore::match_copy(std::uint8_t connection, const mqtt::Publish& publish, EventKey key,
                                           bool has_id) noexcept {
   const SwapDedup::Side side = side_of(connection);
   SwapDedup::Verdict verdict = SwapDedup::Verdict::deliver;
-  bool sent_again = true;
+  bool has_copies = true;
   if (!has_id && twins_ != Twins::by_content) {
     // The session that is handed over may bring late what the swap before this one brought on another.
     verdict = swap_dedup_.meet(side_of(handed_over_), key);
-    sent_again = publish.qos != Qos::at_most_once && twins_ == Twins::by_packet_id;
+    const bool may_come_again = connection == handed_over_ && publish.qos != Qos::at_most_once;
+    has_copies = twins_ == Twins::by_packet_id && (may_come_again || publish.dup);
     key.high ^= publish.packet_id;
   }
-  if (sent_again && verdict != SwapDedup::Verdict::drop) {
+  if (has_copies && verdict != SwapDedup::Verdict::drop) {
     // While the memory is only held, one connection is left, as a rule: it may bring what the other had delivered.
     const bool both = dedup_until_ == Instant::never() || overlaps(connection);
     verdict = both ? swap_dedup_.see(side, key, stats_.dedup_overflow) : swap_dedup_.meet(side, key);

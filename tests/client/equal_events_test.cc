@@ -93,6 +93,20 @@ TEST(EqualEvents, OneWhosePubackWasLostIsOne) {  // R-38, CONTRACT 6.4
   EXPECT_EQ(scene.rt.stats().duplicates_dropped, 1U) << "the second came again, with its packet identifier";
 }
 
+// A broker may use an identifier again as soon as it has our PUBACK. What it sends under it without DUP is new.
+TEST(EqualEvents, OneBehindATakeoverUnderTheIdentifierOfTheFirst) {  // R-40, [MQTT-3.3.1-1]
+  Equal scene(true);
+  scene.until_dial();
+  sim::BrokerSession& session = scene.broker.sessions[scene.broker.newest()->client_id()];
+  const std::uint16_t id = session.next_id;
+  scene.event();
+  session.next_id = id;
+  scene.until_connects(2);
+  scene.event();
+  scene.expect_told(1, 1);
+  EXPECT_EQ(scene.rt.stats().duplicates_dropped, 0U);
+}
+
 // Packet identifiers begin anew with the session: that they are the same says nothing.
 TEST(EqualEvents, OneBeforeATakeoverThatBroughtNoSessionAlong) {
   Equal scene(true);
