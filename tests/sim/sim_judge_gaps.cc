@@ -109,6 +109,12 @@ void Judge::arrived(Watched& client, std::size_t slot, std::uint32_t number, std
   Due::Copy& copy = (due.first.slots >> slot & 1) != 0 ? due.first : due.twin;
   copy.slots &= ~(std::uint64_t{1} << slot);
   if (due.came == Instant()) due.came = world_.now();
+  const LinkNote* const before = due.first.on;
+  const LinkNote* const behind = due.twin.on;
+  if (&copy == &due.twin && behind != before && behind != nullptr && before != nullptr && before->ousted &&
+      before->client_id == behind->client_id) {
+    mark(Mark::twin_behind_a_takeover);
+  }
   if (copy.outage && copy.sent > copy.at) mark(Mark::outage_resumed);
 }
 

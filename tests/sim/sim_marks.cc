@@ -81,6 +81,7 @@ constexpr Named kMarks[] = {
     {Mark::duplicate_told, "R-39 one that may be a duplicate was told as such"},
     {Mark::duplicate_without_id, "R-40 the same of one without an id"},
     {Mark::twin_kept, "R-40 two equal events, both delivered"},
+    {Mark::twin_behind_a_takeover, "R-40 two equal events, one on each connection of a takeover, both delivered"},
     {Mark::unsubscribed_in_swap, "R-42 unsubscribed in Live+Restore or the overlap"},
     {Mark::subscribed_in_swap, "R-43 subscribed in Live+Restore, the overlap or the drain"},
     {Mark::refresh_merged, "R-44 a refresh asked for while a fetch was under way"},

@@ -76,6 +76,7 @@ enum class Mark : std::uint8_t {
   duplicate_told,
   duplicate_without_id,
   twin_kept,
+  twin_behind_a_takeover,
   unsubscribed_in_swap,
   subscribed_in_swap,
   refresh_merged,
