@@ -217,6 +217,33 @@ struct LookedThrough {
 };
 constexpr std::size_t kNothingKept = 0;  // what comes back to the pool goes on to the heap
 
+// At each place of a block, whole and with a byte missing at either end.
+TEST(TaintSearch, FindsAtEveryPlaceWhatAPlainSearchFinds) {
+  for (const std::string_view marker : {"four", "nine long", "SECRETQUERYMARKER"}) {
+    Taint taint;
+    taint.add("it", marker);
+    std::string digits;
+    for (const char letter : marker) {
+      char two[3];
+      std::snprintf(two, sizeof two, "%02x", static_cast<unsigned>(letter));
+      digits += two;
+    }
+    for (const std::string& form : {std::string(marker), digits}) {
+      for (std::size_t at = 0; at <= 150 - form.size(); ++at) {
+        std::string block(150, at % 2 == 0 ? '\xA5' : form[at % form.size()]);
+        block.replace(at, form.size(), form);
+        EXPECT_STREQ(taint.find(block), "it") << at;
+        EXPECT_STREQ(taint.find(std::string_view(block).substr(at)), "it") << at;
+        EXPECT_STREQ(taint.find(std::string_view(block).substr(0, at + form.size())), "it") << at;
+        const std::string_view cut_short = std::string_view(block).substr(0, at + form.size() - 1);
+        EXPECT_EQ(taint.find(cut_short), taint.find_plainly(cut_short)) << at;
+        block[at] = '\xA5';
+        EXPECT_EQ(taint.find(block), taint.find_plainly(block)) << at;
+      }
+    }
+  }
+}
+
 TEST(FetchMemory, NoSecretStandsInWhatIsGivenBack) {  // I-36
   for (const bool long_answer : {false, true}) {      // of which the buffer has held more than it does in the end
     LookedThrough memory;
