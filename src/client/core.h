@@ -176,7 +176,6 @@ class ClientCore final : public Driven,
   enum class Twins : std::uint8_t {
     by_content,    // two sessions: by topic and body, one to one between the connections
     by_packet_id,  // one session, handed over: what is sent again has DUP, and its packet identifier still
-    no_copies,     // nothing was handed over
   };
   void begin_dedup(Twins twins) noexcept;
   void end_dedup() noexcept;

@@ -56,15 +56,15 @@ SwapDedup::Verdict ClientCore::match_copy(std::uint8_t connection, const mqtt::P
   const SwapDedup::Side side = side_of(connection);
   SwapDedup::Verdict verdict = SwapDedup::Verdict::deliver;
   bool has_copies = true;
-  if (!has_id && twins_ != Twins::by_content) {
+  if (!has_id && twins_ == Twins::by_packet_id) {
     // The session that is handed over may bring late what the swap before this one brought on another.
     verdict = swap_dedup_.meet(side_of(handed_over_), key);
-    const bool may_come_again = connection == handed_over_ && publish.qos != Qos::at_most_once;
-    has_copies = twins_ == Twins::by_packet_id && (may_come_again || publish.dup);
+    has_copies = publish.dup || (connection == handed_over_ && publish.qos != Qos::at_most_once);
     key.high ^= publish.packet_id;
   }
   if (has_copies && verdict != SwapDedup::Verdict::drop) {
-    // While the memory is only held, one connection is left, as a rule: it may bring what the other had delivered.
+    // While the memory is only held, one connection is left, as a rule. It may bring what the other had delivered; what
+    // it brings itself has no copy, and drives nothing out.
     const bool both = dedup_until_ == Instant::never() || overlaps(connection);
     verdict = both ? swap_dedup_.see(side, key, stats_.dedup_overflow) : swap_dedup_.meet(side, key);
   }

@@ -292,7 +292,6 @@ void ClientCore::on_link_up(Link& link) noexcept {
   // What the lost connection left unanswered is asked anew; until it is taken, the session lends no quota.
   take_back(index);
   if (!connection.session.session_resumed()) {
-    if (twins_ == Twins::by_packet_id) twins_ = Twins::no_copies;
     connection.stood = false;
     forget_grants(index);
   } else if (taken_over_ != kNoConnection && taken_over_ != index) {

@@ -45,7 +45,7 @@ class SwapDedup {
   [[nodiscard]] bool lossy() const noexcept { return lossy_; }
   // `overflow` counts the entries that were forgotten before they met their partner.
   [[nodiscard]] Verdict see(Side side, const EventKey& key, std::uint64_t& overflow) noexcept;
-  // The same, and what is no second copy is not remembered: nobody is left who could bring one of it.
+  // The same, and what is no second copy is not remembered.
   [[nodiscard]] Verdict meet(Side side, const EventKey& key) noexcept;
   // Events that wait for their partner. One that met it says nothing any more and is forgotten at once.
   [[nodiscard]] std::size_t size() const noexcept { return used_; }

@@ -18,10 +18,12 @@ struct Equal : Scenario {
   int plain = 0;
   int marked = 0;
 
-  explicit Equal(bool same_client_id, Duration lifetime = seconds(100)) {
-    api.lifetime = lifetime;
+  explicit Equal(bool same_client_id, std::uint16_t receive_maximum = limits::kMqttReceiveMaximum) {
+    api.lifetime = seconds(100);
     api.same_client_id = same_client_id;
-    EXPECT_TRUE(connect());
+    RealtimeOptions options = realtime_options();
+    options.receive_maximum = receive_maximum;
+    EXPECT_TRUE(connect(std::move(options)));
     EXPECT_TRUE(subscribe({.channel_id = "a"}, [this](const Event& event) {
                   ++(event.maybe_duplicate() ? marked : plain);
                 }).ok());
@@ -35,7 +37,10 @@ struct Equal : Scenario {
   }
   // Until the refresh has its credentials and dials.
   void until_dial() {
-    EXPECT_TRUE(run_until([this] { return host.open_connections() == 2; }));
+    const std::size_t before = api.requests.size();
+    EXPECT_TRUE(run_until([&] { return api.requests.size() > before; }));
+    world.run_for(milliseconds(100));
+    EXPECT_EQ(host.open_connections(), 2U);
   }
   void until_connects(std::size_t count) {
     EXPECT_TRUE(run_until([&] { return broker.connects.size() == count; }));
@@ -145,6 +150,29 @@ TEST(EqualEvents, OneWhileAGivenUpCandidateIsRememberedAndOneOnTheNextConnection
   EXPECT_EQ(scene.rt.stats().duplicates_dropped, 0U);
 }
 
+// The same of one that came before the candidate had subscribed, and was remembered for it.
+TEST(EqualEvents, OneWhileTheCandidateSubscribesAndOneOnTheNextConnection) {  // R-34, R-40, I-09
+  Equal scene(false);
+  scene.world.plan = [](const Endpoint& endpoint) {
+    return endpoint.port == 8443 ? DialPlan{.latency = milliseconds(200)} : DialPlan{};
+  };
+  scene.until_connects(2);
+  scene.world.run_for(milliseconds(130));  // CONNACK has come, SUBSCRIBE is on its way
+  scene.event();
+  scene.expect_told(1, 0);
+  ASSERT_EQ(scene.broker.live().size(), 2U);
+  scene.broker.newest()->cut(Cut::reset);
+  scene.world.run_for(seconds(2));
+  ASSERT_EQ(scene.broker.live().size(), 1U);
+  scene.broker.newest()->cut(Cut::reset);
+  scene.until_connects(3);
+  scene.world.run_for(seconds(1));
+  scene.event();
+  scene.world.run_for(milliseconds(200));
+  scene.expect_told(1, 1);
+  EXPECT_EQ(scene.rt.stats().duplicates_dropped, 0U);
+}
+
 // What the new connection alone brought in the overlap is of no more interest when it is lost in its turn.
 TEST(EqualEvents, OneInTheOverlapAndOneAfterBothConnectionsWereLost) {  // R-35, R-40
   Equal scene(false);
@@ -182,6 +210,28 @@ TEST(EqualEvents, WhereSomethingWasForgottenNoneIsDropped) {  // CONTRACT 6.4
   EXPECT_GT(scene.plain + scene.marked, before);
   EXPECT_EQ(scene.plain, 2);
   EXPECT_EQ(scene.rt.stats().duplicates_dropped, 0U);
+}
+
+// While the memory is held it keeps what waits, however little it has room for.
+TEST(EqualEvents, WhatComesMeanwhileDrivesNoLateCopyOut) {  // CONTRACT 6.4
+  Equal scene(false, 1);
+  scene.host.swap_events = 1;
+  ASSERT_TRUE(scene.run_until([&] { return scene.broker.subscribes.size() == 2; }));
+  scene.world.run_for(milliseconds(100));
+  ASSERT_EQ(scene.broker.live().size(), 2U);
+  BrokerPeer* const serving = scene.broker.newest();
+  serving->link().stuck = true;
+  scene.event(1, R"({"first":1})");
+  scene.event();  // behind the PUBACK of the first on the new connection
+  scene.expect_told(2, 0);
+  ASSERT_TRUE(scene.run_until([&] { return scene.host.open_connections() == 1; }, seconds(10)));
+  scene.event(0, R"({"meanwhile":1})");
+  scene.expect_told(3, 0);
+  serving->link().stuck = false;
+  serving->link().thaw();
+  scene.world.run_for(milliseconds(100));
+  scene.expect_told(3, 0);
+  EXPECT_EQ(scene.rt.stats().duplicates_dropped, 2U);
 }
 
 // A swap that begins while the one before it is remembered: only what the connection that is gone delivered goes on.
