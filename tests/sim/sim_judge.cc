@@ -201,6 +201,7 @@ void Judge::begin_session(std::size_t client) {
   it.active = 0;
   it.owed.clear();
   it.due.clear();
+  it.wrong_ids.clear();
   it.gaps.clear();
   it.connacks.clear();
   it.thefts.clear();

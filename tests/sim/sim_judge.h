@@ -300,6 +300,7 @@ class Judge final : public WorldObserver {
   void forgive_owed(Watched& client, Excuse why);
   void judge_missing(Watched& client, std::uint32_t number, std::uint64_t missing);
   [[nodiscard]] const BrokerSession* resting_session(Watched& client);
+  void note_wrong_id(Watched& client, std::string_view body) const;
   [[nodiscard]] bool forgiven(const Watched& client, std::uint32_t number, const Due::Copy& copy);
   [[nodiscard]] bool lost_at_most_once(const Watched& client, std::uint32_t number, const Due::Copy& copy) const;
   void count_loss(Watched& client);
@@ -396,7 +397,8 @@ struct Watched {
   }
   std::deque<Due> due;
   std::uint32_t due_base = 0;
-  std::vector<PossibleGap> gaps;  // told in this session
+  std::vector<PossibleGap> gaps;      // told in this session
+  std::set<std::uint32_t> wrong_ids;  // of events whose id wrong bytes bore: the event itself counts as come again
   struct Connack {
     Instant at;
     bool present = false;  // the session

@@ -270,7 +270,7 @@ void Judge::settle_events(std::size_t client, bool all) {
     if (all && world_.now() - owed.at < kOnItsWay) continue;
     ++totals.checks[9];
     if (note.harmed || note.garbled || it.garbled || note.life != it.life || owed.event < it.seen_base ||
-        owed.event < events_base_ || it.harmed_until > owed.at) {
+        owed.event < events_base_ || it.harmed_until > owed.at || it.wrong_ids.count(owed.event) != 0) {
       continue;
     }
     const EventRecord& record = events_[owed.event - events_base_];

@@ -101,7 +101,21 @@ void Judge::note_lacking(Watched& client) {
   }
 }
 
+void Judge::note_wrong_id(Watched& client, std::string_view body) const {
+  constexpr std::string_view kId = "\"eventId\":\"e";
+  const std::size_t begin = body.find(kId);
+  if (begin == std::string_view::npos) return;
+  std::uint32_t id = 0;
+  std::size_t at = begin + kId.size();
+  for (; at < body.size() && body[at] >= '0' && body[at] <= '9'; ++at) {
+    id = id * 10 + static_cast<std::uint32_t>(body[at] - '0');
+  }
+  const bool known = id >= events_base_ && id - events_base_ < events_.size();
+  if (!known || body != events_[id - events_base_].body) client.wrong_ids.insert(id);
+}
+
 void Judge::arrived(Watched& client, std::size_t slot, std::uint32_t number, std::string_view body) {
+  if (client.garbled) note_wrong_id(client, body);
   if (number < client.due_base || number - client.due_base >= client.due.size()) return;
   // Who is sent wrong bytes may read any number in them.
   if (client.garbled && (number < events_base_ || body != events_[number - events_base_].body)) return;
@@ -235,6 +249,7 @@ bool Judge::forgiven(const Watched& client, std::uint32_t number, const Due::Cop
   };
   // R-54: what memory was refused to may have been an event.
   if (client.memory_until > copy.at) return excuse(Excuse::no_memory);
+  if (client.wrong_ids.count(number) != 0) return excuse(Excuse::garbled);
   if (lost_at_most_once(client, number, copy)) return excuse(Excuse::at_most_once);
   // R-32: another process had it, and the word that it was there never reached the client.
   const bool unseen = copy.taken != Instant() &&
