@@ -105,8 +105,11 @@ TEST(FaultGap, WhatTheOldConnectionDeliveredDoesNotComeAgainWithTheNewOnesSessio
   ASSERT_EQ(scene.host.open_connections(), 2U) << "DISCONNECT is out on the old one, and its end awaited";
   scene.broker.newest()->cut(sim::Connection::Cut::reset);
   ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().reconnects == 1; }, seconds(2)));
+  ASSERT_EQ(scene.host.open_connections(), 2U) << "the old one is waited for still";
   scene.world.run_for(seconds(30));
   EXPECT_EQ(events, 1);
+  EXPECT_EQ(scene.host.open_connections(), 1U);
+  for (const StateChange& change : scene.changes) EXPECT_NE(change.from, change.to) << "its end changes no state";
 }
 
 TEST(FaultGap, WhoIsToldOfTheGapOfARefusedFilterMayDestroyTheClient) {
