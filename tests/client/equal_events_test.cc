@@ -173,26 +173,6 @@ TEST(EqualEvents, OneWhileTheCandidateSubscribesAndOneOnTheNextConnection) {  //
   EXPECT_EQ(scene.rt.stats().duplicates_dropped, 0U);
 }
 
-// What the new connection alone brought in the overlap is of no more interest when it is lost in its turn.
-TEST(EqualEvents, OneInTheOverlapAndOneAfterBothConnectionsWereLost) {
-  Equal scene(false);
-  ASSERT_TRUE(scene.run_until([&] { return scene.rt.stats().swaps == 1 || scene.broker.subscribes.size() == 2; }));
-  scene.world.run_for(milliseconds(100));
-  ASSERT_EQ(scene.broker.live().size(), 2U);
-  BrokerPeer* const old = scene.broker.live().front();
-  old->link().frozen = true;
-  scene.event();
-  scene.expect_told(1, 0);
-  old->cut(Cut::reset);
-  scene.world.run_for(milliseconds(100));
-  scene.broker.newest()->cut(Cut::reset);
-  scene.until_connects(3);
-  scene.world.run_for(milliseconds(100));
-  scene.event();
-  scene.expect_told(1, 1);
-  EXPECT_EQ(scene.rt.stats().duplicates_dropped, 0U);
-}
-
 // With room for one event only a second copy may be taken for a first, and its own second for what it is not.
 TEST(EqualEvents, WhereSomethingWasForgottenNoneIsDropped) {  // CONTRACT 6.4
   Equal scene(false);
